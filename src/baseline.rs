@@ -1,0 +1,298 @@
+//! What a session looked like until now: known networks and clients, reach, mix, counters.
+//! It is read by the detectors and learns only from requests that the policy let through; it judges nothing.
+
+use crate::{
+    bounds::{CLIENTS, MIX_CATEGORIES, NETWORKS, TARGET_BYTES},
+    facts::{
+        Access, Binding, Country, Facts, Location, Network, NetworkKind, Outcome, Tier,
+        device::{Posture, UserAgent},
+    },
+    time::Timestamp,
+};
+
+/// Requests after which a session has a past worth comparing with.
+pub const MATURE: u32 = 20;
+
+/// One known network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KnownNetwork {
+    /// Digest of the prefix; 0 when unknown.
+    pub prefix: u16,
+    /// Autonomous system; 0 when unknown.
+    pub asn: u32,
+    /// Country, if known.
+    pub country: Option<Country>,
+    /// Hosting, anonymizer or neither.
+    pub kind: NetworkKind,
+    /// Minutes since the epoch when it was last used.
+    pub seen: u32,
+}
+
+impl KnownNetwork {
+    fn of(network: &Network, now: Timestamp) -> Option<Self> {
+        let known = Self {
+            prefix: network.prefix.unwrap_or(0),
+            asn: network.asn.unwrap_or(0),
+            country: network.country,
+            kind: network.kind,
+            seen: now.seconds() / 60,
+        };
+        (known.prefix != 0 || known.asn != 0 || known.country.is_some()).then_some(known)
+    }
+
+    fn same_place(&self, other: &Self) -> bool {
+        self.prefix == other.prefix && self.asn == other.asn
+    }
+}
+
+/// Shares of six kinds of action in the recent and in the whole past, in 1/256 and 1/65536.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mix {
+    /// The last handful of requests: a moving average over 8.
+    pub recent: [u8; MIX_CATEGORIES],
+    /// The past: a plain average at first, a moving average over 64 later.
+    pub past: [u16; MIX_CATEGORIES],
+}
+
+/// Everything known about a session's past.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Baseline {
+    /// Requests learned from; saturates at 2^24 - 1.
+    pub requests: u32,
+    /// When one was last learned from.
+    pub learned: Timestamp,
+    /// Known networks, most recent first.
+    pub networks: [Option<KnownNetwork>; NETWORKS],
+    /// Changes back to a network left minutes ago, and when the last one was (minutes since the epoch).
+    pub switches: u8,
+    /// Minutes since the epoch of the last switch.
+    pub switched: u32,
+    /// Position of the last request that had one.
+    pub location: Option<Location>,
+    /// Known clients, most recent first.
+    pub user_agents: [Option<UserAgent>; CLIENTS],
+    /// Digests of known TLS fingerprints, most recent first; 0 is empty.
+    pub ja4: [u32; CLIENTS],
+    /// Last posture heard.
+    pub posture: Option<Posture>,
+    /// When posture last changed, in seconds since the epoch.
+    pub posture_since: u32,
+    /// Digest of the key that the credential is bound to; 0 when it never was.
+    pub binding: u32,
+    /// Digest of the granted scope; 0 when unknown.
+    pub scope: u32,
+    /// Entries in the granted scope.
+    pub scope_size: u8,
+    /// Highest tier used.
+    pub tier: Tier,
+    /// Bloom filter of the sensitive endpoints used.
+    pub endpoints: u32,
+    /// Mix of actions.
+    pub mix: Mix,
+    /// Linear counter of the targets touched.
+    pub targets: [u8; TARGET_BYTES],
+    /// CUSUM of exports, in 1/1024 nat.
+    pub export_sum: u16,
+    /// CUSUM of refused requests, in 1/1024 nat.
+    pub error_sum: u16,
+    /// Writes let through.
+    pub writes: u16,
+    /// Exports let through.
+    pub exports: u16,
+    /// MiB sent out by exports, rounded up a request.
+    pub volume: u16,
+}
+
+impl Baseline {
+    /// Whether the session has a past worth comparing with.
+    pub fn mature(&self) -> bool {
+        self.requests >= MATURE
+    }
+
+    /// The known networks, most recent first.
+    pub fn known_networks(&self) -> impl Iterator<Item = &KnownNetwork> {
+        self.networks.iter().flatten()
+    }
+
+    /// Whether this autonomous system is known.
+    pub fn knows_asn(&self, asn: u32) -> bool {
+        self.known_networks().any(|known| known.asn == asn)
+    }
+
+    /// Whether this target was touched before. A linear counter answers `true` for some that were not, never the reverse.
+    pub fn knows_target(&self, target: u32) -> bool {
+        let (byte, bit) = target_bit(target);
+        self.targets.get(byte).is_some_and(|byte| byte & bit != 0)
+    }
+
+    /// Whether this sensitive endpoint was used before (Bloom filter with two hashes).
+    pub fn knows_endpoint(&self, endpoint: u32) -> bool {
+        let bits = endpoint_bits(endpoint);
+        self.endpoints & bits == bits
+    }
+
+    /// Whether this is a change back to a network that was left within ten minutes: one half of taking turns.
+    pub fn is_switch(&self, facts: &Facts) -> bool {
+        let Some(asn) = facts.network.asn else { return false };
+        let minute = facts.now.seconds() / 60;
+        let mut known = self.known_networks();
+        let elsewhere = known.next().is_some_and(|latest| latest.asn != asn && minute.saturating_sub(latest.seen) < 10);
+        elsewhere && known.any(|other| other.asn == asn && minute.saturating_sub(other.seen) < 10)
+    }
+
+    /// Switches in a row, this one included, if they came within ten minutes of each other.
+    pub fn switches_with(&self, facts: &Facts) -> u8 {
+        let minute = facts.now.seconds() / 60;
+        let kept = if minute.saturating_sub(self.switched) < 10 { self.switches } else { 0 };
+        kept.saturating_add(u8::from(self.is_switch(facts)))
+    }
+
+    /// Learns a request that was let through.
+    pub fn learn(&mut self, facts: &Facts) {
+        self.learn_network(facts);
+        self.learn_device(facts);
+        let (action, grant) = (&facts.action, &facts.grant);
+        if let Some(scope) = grant.scope {
+            (self.scope, self.scope_size) = (scope, grant.scope_size);
+        }
+        if action.tier >= Tier::Sensitive {
+            self.endpoints |= endpoint_bits(action.endpoint);
+        }
+        self.tier = self.tier.max(action.tier);
+        self.mix.learn(category(action.access, action.tier), self.requests);
+        if let Some((byte, bit)) = action.target.map(target_bit)
+            && let Some(slot) = self.targets.get_mut(byte)
+        {
+            *slot |= bit;
+        }
+        match action.access {
+            Access::Export => self.exports = self.exports.saturating_add(1),
+            Access::Write | Access::Admin => self.writes = self.writes.saturating_add(1),
+            Access::Read => {}
+        }
+        self.requests = self.requests.saturating_add(1).min(0x00ff_ffff);
+        self.learned = facts.now.max(self.learned);
+    }
+
+    /// Learns what must never wait for trust: posture is a state, not a habit.
+    pub fn hear_posture(&mut self, facts: &Facts) {
+        if let Some(posture) = facts.device.posture
+            && self.posture != Some(posture)
+        {
+            self.posture = Some(posture);
+            self.posture_since = facts.now.seconds();
+        }
+    }
+
+    /// Learns how the upstream answered.
+    pub fn learn_outcome(&mut self, outcome: &Outcome, access: Access) {
+        if access == Access::Export && outcome.bytes > 0 {
+            let mebibytes = u16::try_from(outcome.bytes.div_ceil(1 << 20)).unwrap_or(u16::MAX);
+            self.volume = self.volume.saturating_add(mebibytes);
+        }
+    }
+
+    fn learn_network(&mut self, facts: &Facts) {
+        if self.is_switch(facts) {
+            self.switches = self.switches_with(facts);
+            self.switched = facts.now.seconds() / 60;
+        }
+        if let Some(location) = facts.network.location {
+            self.location = Some(location);
+        }
+        if let Some(network) = KnownNetwork::of(&facts.network, facts.now) {
+            to_front(&mut self.networks, network, KnownNetwork::same_place);
+        }
+    }
+
+    fn learn_device(&mut self, facts: &Facts) {
+        let device = &facts.device;
+        if let Some(user_agent) = device.user_agent {
+            // An upgrade replaces what it upgrades, so the slots stay for clients that really differ.
+            to_front(&mut self.user_agents, user_agent, |a, b| (a.family, a.os) == (b.family, b.os));
+        }
+        if let Some(ja4) = device.ja4.filter(|ja4| *ja4 != 0) {
+            let [latest, older] = self.ja4;
+            self.ja4 = if latest == ja4 { [latest, older] } else { [ja4, latest] };
+        }
+        if let Binding::Bound(key) = device.binding {
+            self.binding = key;
+        }
+    }
+}
+
+/// Moves `item` to the front of a small most-recent-first list, replacing the one it equals or the last.
+fn to_front<T: Copy, const N: usize>(list: &mut [Option<T>; N], item: T, same: impl Fn(&T, &T) -> bool) {
+    let mut carried = Some(item);
+    for slot in list.iter_mut() {
+        let old = std::mem::replace(slot, carried);
+        match old {
+            Some(old) if same(&old, &item) => return,
+            None => return,
+            _ => carried = old,
+        }
+    }
+}
+
+/// The category of an action in the mix: reads and writes by how sensitive, exports, administration.
+pub fn category(access: Access, tier: Tier) -> usize {
+    match (access, tier >= Tier::Sensitive) {
+        (Access::Read, false) => 0,
+        (Access::Read, true) => 1,
+        (Access::Write, false) => 2,
+        (Access::Write, true) => 3,
+        (Access::Export, _) => 4,
+        (Access::Admin, _) => 5,
+    }
+}
+
+impl Mix {
+    /// The mix after one more action of this category, when `before` actions were learned.
+    pub fn learn(&mut self, category: usize, before: u32) {
+        // A plain average while there is little to average, so that the past is right from the start.
+        let count = before.saturating_add(1).min(64);
+        for (index, (recent, past)) in self.recent.iter_mut().zip(self.past.iter_mut()).enumerate() {
+            let (near, far) = if index == category { (u8::MAX, u16::MAX) } else { (0, 0) };
+            let span = u8::try_from(count.min(8)).unwrap_or(8);
+            *recent = if near > *recent {
+                recent.saturating_add(near.saturating_sub(*recent).div_ceil(span))
+            } else {
+                recent.saturating_sub(recent.saturating_sub(near).div_ceil(span))
+            };
+            let span = u16::try_from(count).unwrap_or(64);
+            *past = if far > *past {
+                past.saturating_add(far.saturating_sub(*past).div_ceil(span))
+            } else {
+                past.saturating_sub(past.saturating_sub(far).div_ceil(span))
+            };
+        }
+    }
+
+    /// How far the recent mix is from the past, in 1/256: the sum over categories of (recent - past)^2 / (past + 5%).
+    pub fn drift(&self) -> u32 {
+        self.recent.iter().zip(self.past).fold(0u32, |sum, (recent, past)| {
+            let recent = u32::from(*recent).saturating_mul(257);
+            let gap = u64::from(recent.abs_diff(u32::from(past)));
+            let expected = u64::from(past).saturating_add(3277);
+            let term = gap.saturating_mul(gap).checked_div(expected.saturating_mul(256)).unwrap_or(0);
+            sum.saturating_add(u32::try_from(term).unwrap_or(u32::MAX))
+        })
+    }
+
+    /// Share of exports in the past, in 1/65536.
+    pub fn past_exports(&self) -> u16 {
+        let [_, _, _, _, exports, ..] = self.past;
+        exports
+    }
+}
+
+/// The byte of the linear counter and the bit in it that stand for `target`.
+fn target_bit(target: u32) -> (usize, u8) {
+    let [low, high, ..] = target.to_le_bytes();
+    (usize::from(low) % TARGET_BYTES, 1u8.wrapping_shl(u32::from(high)))
+}
+
+fn endpoint_bits(endpoint: u32) -> u32 {
+    let [a, b, ..] = endpoint.to_le_bytes();
+    1u32.wrapping_shl(u32::from(a)) | 1u32.wrapping_shl(u32::from(b))
+}

@@ -1,0 +1,46 @@
+//! Every limit and range of the project, in one table.
+//! A number that bounds input, state or output lives here with its reason, not beside its use.
+
+/// Bytes of a stored session, without its key. Architecture: an entry is at most 272 bytes.
+pub const SESSION_BYTES: usize = 256;
+/// Bytes of a session key: 128 bits of keyed digest.
+pub const KEY_BYTES: usize = 16;
+
+/// Known networks kept a session: home, work, mobile and one more.
+pub const NETWORKS: usize = 4;
+/// Known clients (User-Agent and TLS fingerprint each) kept a session.
+pub const CLIENTS: usize = 2;
+/// Lines of the evidence ledger.
+pub const LEDGER_LINES: usize = 8;
+/// Categories of the action mix.
+pub const MIX_CATEGORIES: usize = 6;
+/// Bytes of the bitmap that remembers which targets were touched.
+pub const TARGET_BYTES: usize = 32;
+
+/// Rules in one policy: one bit each in the set of rules that a request's names select.
+pub const RULES: usize = 64;
+/// Route templates in one configuration.
+pub const ROUTES: usize = 4096;
+/// Tool globs in one configuration.
+pub const TOOLS: usize = 256;
+
+/// Longest request path that is matched against templates; longer ones match no route.
+pub const PATH_BYTES: usize = 8 * 1024;
+/// Longest identity value (token, key, cookie) that is digested. Longer ones are `malformed_identity`.
+pub const IDENTITY_BYTES: usize = 64 * 1024;
+/// Largest JSON-RPC body that the filter waits for, whatever the configuration says.
+pub const BODY_BYTES: u32 = 1024 * 1024;
+/// Largest plugin configuration.
+pub const CONFIG_BYTES: usize = 1024 * 1024;
+
+/// Highest score, in points.
+pub const SCORE_MAX: u8 = 100;
+/// Points below the threshold that entered a level at which it is left.
+pub const LEVEL_MARGIN: u8 = 5;
+/// How long a level is held before it may fall, in seconds.
+pub const LEVEL_HOLD_SECONDS: u32 = 300;
+
+/// Updates that lost the compare-and-swap and wait for the next tick.
+pub const PENDING_UPDATES: usize = 1024;
+/// Attempts of one compare-and-swap update.
+pub const CAS_TRIES: u32 = 3;

@@ -1,0 +1,305 @@
+//! The configuration as everything else sees it: compiled once, holding no wrong value.
+//! Its JSON form is `config/raw.rs`; how JSON is read and what is said about errors is in `read.rs` and `error.rs`.
+
+mod compile;
+pub mod error;
+mod hosting;
+pub mod raw;
+pub mod read;
+#[cfg(not(target_os = "wasi"))]
+pub mod schema;
+
+use crate::{
+    engine::Engine,
+    facts::{
+        Access, Actor, Tier,
+        digest::DigestKey,
+        glob::Glob,
+        headers::{HeaderId, HeaderNames},
+        route::Routes,
+        token::ClaimPath,
+    },
+    response::StepUp,
+    session::table::Geometry,
+    time::Span,
+};
+
+pub use error::ConfigError;
+
+/// Everything that one filter instance is configured with.
+#[derive(Debug)]
+pub struct Config {
+    /// Weights, thresholds, rules.
+    pub engine: Engine,
+    /// Key of every digest.
+    pub digest: DigestKey,
+    /// Headers asked for.
+    pub names: HeaderNames,
+    /// Where identity comes from.
+    pub session: SessionSources,
+    /// Where network facts come from.
+    pub network: NetworkSources,
+    /// Where device facts come from.
+    pub device: DeviceSources,
+    /// Route templates.
+    pub routes: Routes,
+    /// Tier of what matches no template.
+    pub default_tier: Tier,
+    /// Tools of agents, first match wins.
+    pub tools: Vec<Tool>,
+    /// One a rule: which route and tool names it is limited to.
+    pub selectors: Vec<Selector>,
+    /// How MCP calls are read.
+    pub mcp: McpSettings,
+    /// How a challenge is worded.
+    pub step_up: StepUp,
+    /// Where sessions are kept.
+    pub table: TableSettings,
+    /// What happens to a request that cannot be assessed.
+    pub on_failure: OnFailure,
+}
+
+/// A place where identity may be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Claims of the verified token, all of them present.
+    Claims(Vec<ClaimId>),
+    /// The credential of the Authorization header, Bearer or DPoP.
+    Bearer,
+    /// A header such as `x-api-key`.
+    Header(HeaderId),
+    /// A cookie.
+    Cookie(String),
+    /// The client certificate.
+    ClientCertificate,
+    /// `Mcp-Session-Id`.
+    McpSessionId,
+}
+
+impl Source {
+    /// Its word in the configuration.
+    pub const fn word(&self) -> SourceWord {
+        match self {
+            Self::Claims(_) => SourceWord::Claims,
+            Self::Bearer => SourceWord::Bearer,
+            Self::Header(_) => SourceWord::Header,
+            Self::Cookie(_) => SourceWord::Cookie,
+            Self::ClientCertificate => SourceWord::ClientCertificate,
+            Self::McpSessionId => SourceWord::McpSessionId,
+        }
+    }
+}
+
+/// The kind of a [`Source`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceWord {
+    /// Claims.
+    Claims,
+    /// Bearer or DPoP token.
+    Bearer,
+    /// Header.
+    Header,
+    /// Cookie.
+    Cookie,
+    /// Client certificate.
+    ClientCertificate,
+    /// MCP session id.
+    McpSessionId,
+}
+
+/// Index into [`SessionSources::claims`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimId(pub usize);
+
+/// Where identity comes from.
+#[derive(Debug)]
+pub struct SessionSources {
+    /// Sources of the session key, first present wins.
+    pub key: Vec<Source>,
+    /// Sources of the subject, first present wins.
+    pub subject: Vec<Source>,
+    /// Rules for the actor, first match wins.
+    pub actors: Vec<ActorRule>,
+    /// Where the verified token's payload is.
+    pub payload: Payload,
+    /// Every claim asked for; a [`ClaimId`] is an index into it.
+    pub claims: Vec<ClaimPath>,
+    /// Claims with a meaning of their own.
+    pub standard: StandardClaims,
+    /// Headers with a meaning of their own.
+    pub headers: StandardHeaders,
+}
+
+/// Where the payload of the verified token is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// In this header, base64url (jwt_authn's `forward_payload_header`).
+    Header(HeaderId),
+    /// In jwt_authn's dynamic metadata under this name (`payload_in_metadata`).
+    Metadata(String),
+}
+
+/// Claims with a meaning of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StandardClaims {
+    /// `auth_time`.
+    pub auth_time: ClaimId,
+    /// `acr`.
+    pub acr: ClaimId,
+    /// `scope`, space separated.
+    pub scope: ClaimId,
+    /// `scp`, Entra's form of it.
+    pub scp: ClaimId,
+    /// `cnf.jkt` (RFC 9449).
+    pub jkt: ClaimId,
+    /// `cnf.x5t#S256` (RFC 8705).
+    pub x5t: ClaimId,
+}
+
+/// Headers with a meaning of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StandardHeaders {
+    /// `:method`.
+    pub method: HeaderId,
+    /// `:path`.
+    pub path: HeaderId,
+    /// `authorization`.
+    pub authorization: HeaderId,
+    /// `cookie`.
+    pub cookie: HeaderId,
+    /// `dpop`.
+    pub dpop: HeaderId,
+    /// `x-forwarded-client-cert`.
+    pub client_certificate: HeaderId,
+    /// `x-forwarded-for`.
+    pub forwarded_for: HeaderId,
+    /// `user-agent`.
+    pub user_agent: HeaderId,
+    /// `mcp-session-id`.
+    pub mcp_session: HeaderId,
+    /// `mcp-method`.
+    pub mcp_method: HeaderId,
+    /// `mcp-name`.
+    pub mcp_name: HeaderId,
+}
+
+/// One rule for the actor; every part that is stated must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActorRule {
+    /// The actor.
+    pub is: Actor,
+    /// The session key came from such a source.
+    pub key_from: Option<SourceWord>,
+    /// The request is an MCP call, or is not.
+    pub mcp: Option<bool>,
+    /// A claim has one of these values; with no values, the claim is there.
+    pub claim: Option<(ClaimId, Vec<String>)>,
+}
+
+/// How the client's address is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAddress {
+    /// The gateway's own trusted address (property `source.address`).
+    Gateway,
+    /// The entry of `x-forwarded-for` that this many trusted proxies in front of the gateway leave as the client's.
+    TrustedHops(usize),
+}
+
+/// Where network facts come from.
+#[derive(Clone, Debug)]
+pub struct NetworkSources {
+    /// The client's address.
+    pub address: ClientAddress,
+    /// ASN, decimal.
+    pub asn: HeaderId,
+    /// Country, two letters.
+    pub country: HeaderId,
+    /// Latitude, decimal degrees.
+    pub latitude: HeaderId,
+    /// Longitude, decimal degrees.
+    pub longitude: HeaderId,
+    /// `true` for VPNs, proxies, relays.
+    pub anonymizer: HeaderId,
+    /// Autonomous systems of hosting providers, sorted.
+    pub hosting: Vec<u32>,
+}
+
+/// Where device facts come from.
+#[derive(Clone, Debug)]
+pub struct DeviceSources {
+    /// JA4.
+    pub ja4: HeaderId,
+    /// Posture.
+    pub posture: Option<PostureSource>,
+}
+
+/// Where posture comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PostureSource {
+    /// A header.
+    Header(HeaderId),
+    /// A claim.
+    Claim(ClaimId),
+}
+
+/// A class of tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// Names.
+    pub name: Glob,
+    /// What they do.
+    pub access: Access,
+    /// Tier of what they touch.
+    pub tier: Tier,
+}
+
+/// Which names a rule is limited to.
+#[derive(Clone, Debug, Default)]
+pub struct Selector {
+    /// Routes, by index; `None` is any request.
+    pub routes: Option<Vec<u16>>,
+    /// Tools; empty is any.
+    pub tools: Vec<Glob>,
+}
+
+/// How MCP calls are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct McpSettings {
+    /// Wait for the body of a call. Envoy must have `allow_on_headers_stop_iteration` set.
+    pub read_body: bool,
+    /// Largest body waited for, in bytes.
+    pub max_body_bytes: usize,
+    /// How long a body may take before the request goes on without it.
+    pub body_timeout: Span,
+}
+
+/// Where sessions are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSettings {
+    /// Name: part of every shared-data key.
+    pub name: String,
+    /// Buckets and ways.
+    pub geometry: Geometry,
+    /// Silence after which a session is forgotten.
+    pub idle: Span,
+}
+
+/// What happens to a request that has a session but cannot be assessed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Forward it, tagged and counted as unscored.
+    #[default]
+    Allow,
+    /// Refuse it.
+    Deny,
+}
+
+impl Config {
+    /// Reads and compiles a configuration.
+    ///
+    /// # Errors
+    /// Every problem found, each with its JSON path.
+    pub fn from_json(text: &[u8]) -> Result<Self, ConfigError> {
+        compile::compile(&raw::read(text)?)
+    }
+}

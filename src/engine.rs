@@ -1,0 +1,174 @@
+//! One request through the core: signals, evidence, score, decision, next session. The only composer.
+//! It reads no clock, calls no host and allocates nothing, so an update that lost a race is simply run again.
+
+use crate::{
+    facts::{Facts, Outcome, Tier, device::Posture},
+    policy::{self, Action, Decision, Mode, Question, Rule},
+    score::{Contributions, Level, Score, Thresholds},
+    session::{Sanction, Session},
+    signal::{self, Group, Scene, Signal, Signals, Weights},
+    time::{Span, Timestamp},
+};
+
+/// What the core needs of the configuration.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// Weight of each kind of signal.
+    pub weights: Weights,
+    /// Where the levels begin.
+    pub thresholds: Thresholds,
+    /// The policy, first match wins.
+    pub rules: Vec<Rule>,
+    /// Mode of the whole configuration.
+    pub mode: Mode,
+    /// Age up to which an authentication counts as fresh.
+    pub max_age: Span,
+}
+
+/// What one request came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Assessment {
+    /// The session's score with this request.
+    pub score: Score,
+    /// Its level with hysteresis.
+    pub level: Level,
+    /// Why, strongest first.
+    pub contributions: Contributions,
+    /// What this request raised.
+    pub signals: Signals,
+    /// What to do.
+    pub decision: Decision,
+    /// The session to keep.
+    pub session: Session,
+}
+
+impl Engine {
+    /// Assesses one request of a session; `None` is one never seen before.
+    pub fn assess(&self, facts: &Facts, session: Option<Session>) -> Assessment {
+        let mut session = session.unwrap_or_else(|| Session::new(facts.actor, facts.now));
+        // A clock that went backwards must not make evidence younger than it is.
+        let now = facts.now.max(session.seen);
+        session.actor = facts.actor;
+        self.take_authentication(&mut session, facts, now);
+        end_suspension(&mut session, now);
+
+        let fresh = self.authenticated_in_session(&session, now);
+        let scene = Scene { facts, baseline: &session.baseline, weights: &self.weights, fresh };
+        let signals = signal::detect(scene);
+        signals.iter().for_each(|signal| session.evidence.absorb(signal, now));
+        session.baseline.hear_posture(facts);
+        if session.baseline.posture == Some(Posture::Compliant) {
+            session.restore_posture();
+        }
+
+        let score = Score::of(&session.evidence, now);
+        let standing = &mut session.standing;
+        (standing.level, standing.level_since) = self.thresholds.next(score, standing.level, standing.level_since, now);
+        let level = standing.level;
+        let contributions = Contributions::of(&session.evidence, &signals, now);
+        let decision = self.decide(facts, &session, &signals, score, now);
+        settle(&mut session, facts, &decision, now);
+        Assessment { score, level, contributions, signals, decision, session }
+    }
+
+    /// Learns how the upstream answered a forwarded request. The signal, if any, counts from the next request on.
+    pub fn observe(&self, facts: &Facts, outcome: &Outcome, session: &mut Session, now: Timestamp) -> Option<Signal> {
+        let now = now.max(session.seen);
+        session.baseline.learn_outcome(outcome, facts.action.access);
+        let signal = signal::probing::observe(&mut session.baseline, outcome, &self.weights)?;
+        session.evidence.absorb(&signal, now);
+        Some(signal)
+    }
+
+    /// Whether [`Engine::observe`] would change a session without suspicion: most answers need no write.
+    pub fn worth_observing(facts: &Facts, outcome: &Outcome) -> bool {
+        let exported = facts.action.access == crate::facts::Access::Export && outcome.bytes > 0;
+        exported || matches!(outcome.status, 401 | 403 | 404)
+    }
+
+    fn decide(&self, facts: &Facts, session: &Session, signals: &Signals, score: Score, now: Timestamp) -> Decision {
+        let standing = &session.standing;
+        if session.sanctioned(now) && facts.action.tier != Tier::Public {
+            let enforced = self.mode.enforced(facts.key);
+            let (action, duration) = match standing.sanction {
+                Sanction::Suspended(until) => {
+                    (Action::Suspend, Span::from_seconds(until.saturating_sub(now.seconds())))
+                }
+                Sanction::None | Sanction::Revoked => (Action::Revoke, Span::default()),
+            };
+            return Decision { action, enforced, rule: None, duration };
+        }
+        let answered = standing.challenged != 0
+            && standing.auth_time >= standing.challenged
+            && self.recent(standing.auth_time, now);
+        let posture = session.baseline.posture;
+        let question = Question { facts, signals, score, level: standing.level, posture, answered };
+        policy::decide(&self.rules, self.mode, &question)
+    }
+
+    /// Takes note of an authentication newer than any seen, and clears the evidence that it answers.
+    fn take_authentication(&self, session: &mut Session, facts: &Facts, now: Timestamp) {
+        let standing = &mut session.standing;
+        // An `acr` that satisfies the challenge and did not before is an authentication, whatever the token's times say.
+        let raised = facts.grant.acr_satisfied && !standing.acr_satisfied && session.requests > 0;
+        let stated = facts.grant.auth_time.unwrap_or(0).min(now.seconds());
+        let auth_time = if raised { now.seconds() } else { stated };
+        standing.acr_satisfied = facts.grant.acr_satisfied;
+        if auth_time > standing.auth_time {
+            standing.auth_time = auth_time;
+            // The level is held for a while against flapping; an answer is no flapping.
+            standing.level = Level::Low;
+            session.answer();
+        }
+    }
+
+    /// Whether the owner authenticated again in this session, recently enough to count.
+    fn authenticated_in_session(&self, session: &Session, now: Timestamp) -> bool {
+        session.standing.auth_time > session.created && self.recent(session.standing.auth_time, now)
+    }
+
+    fn recent(&self, auth_time: u32, now: Timestamp) -> bool {
+        now.since(Timestamp::from_seconds(auth_time)) <= self.max_age
+    }
+}
+
+/// Ends a suspension whose time has come. It has been served: the behaviour that led to it is not held against the
+/// session again, or the first request after it would suspend the session anew.
+fn end_suspension(session: &mut Session, now: Timestamp) {
+    if let Sanction::Suspended(until) = session.standing.sanction
+        && now.seconds() >= until
+    {
+        session.standing.sanction = Sanction::None;
+        session.evidence.clear(|line| line.kind.row().group == Group::Behaviour);
+        session.baseline.export_sum = 0;
+        session.standing.level = Level::Low;
+    }
+}
+
+/// What a decision leaves behind. A request that was not simply allowed teaches nothing: who is challenged from a new
+/// network must not make that network known by trying again.
+fn settle(session: &mut Session, facts: &Facts, decision: &Decision, now: Timestamp) {
+    let standing = &mut session.standing;
+    match decision.action {
+        Action::Allow => {
+            let sum = signal::behaviour::export_sum(&session.baseline, facts);
+            session.baseline.export_sum = if sum >= signal::behaviour::EXPORT_ALARM { 0 } else { sum };
+            session.baseline.learn(facts);
+        }
+        // The first challenge stays the one to be answered, or a thief's retries would outdate the owner's answer.
+        Action::StepUp if standing.challenged == 0 || standing.auth_time >= standing.challenged => {
+            standing.challenged = now.seconds();
+        }
+        Action::Suspend if decision.enforced && decision.rule.is_some() => {
+            standing.sanction = Sanction::Suspended(now.after(decision.duration).seconds());
+            standing.sanctioned = now.seconds();
+        }
+        Action::Revoke if decision.enforced && decision.rule.is_some() => {
+            standing.sanction = Sanction::Revoked;
+            standing.sanctioned = now.seconds();
+        }
+        _ => {}
+    }
+    session.seen = now;
+    session.requests = session.requests.saturating_add(1).min(0x00ff_ffff);
+}

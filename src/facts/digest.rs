@@ -1,0 +1,113 @@
+//! Keyed digests: what stands for tokens, keys, addresses and names in everything that is kept.
+//! SipHash-2-4 with 128 bits of output and a configured secret (Aumasson and Bernstein, 2012).
+
+use crate::facts::SessionKey;
+use siphasher::sip128::{Hasher128, SipHasher24};
+use std::hash::Hasher;
+
+/// The key of every digest. Sessions are found again only under the same secret.
+#[derive(Clone, Copy)]
+pub struct DigestKey {
+    seeded: SipHasher24,
+}
+
+impl std::fmt::Debug for DigestKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DigestKey(..)")
+    }
+}
+
+/// What a digest is of. The same bytes in two roles give two unrelated digests.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+pub enum Role {
+    /// A session's identity.
+    Session = 1,
+    /// A subject.
+    Subject = 2,
+    /// A network prefix.
+    Prefix = 3,
+    /// A TLS fingerprint.
+    Fingerprint = 4,
+    /// A key that a credential is bound to.
+    Binding = 5,
+    /// One entry of a scope.
+    Scope = 6,
+    /// A route or tool.
+    Endpoint = 7,
+    /// An object touched.
+    Target = 8,
+}
+
+impl DigestKey {
+    /// A key from a secret of any length.
+    pub fn new(secret: &[u8]) -> Self {
+        // The secret is condensed with a public key, so that every byte of it counts.
+        let mut condense = SipHasher24::new_with_key(b"session-risk/key");
+        condense.write(secret);
+        Self { seeded: SipHasher24::new_with_key(&condense.finish128().as_bytes()) }
+    }
+
+    /// The digest of these parts in their order, each with its length, so that no two lists of parts look alike.
+    pub fn digest(&self, role: Role, parts: &[&[u8]]) -> [u8; 16] {
+        let mut hasher = self.seeded;
+        hasher.write(&[role.number()]);
+        for part in parts {
+            hasher.write(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hasher.write(part);
+        }
+        hasher.finish128().as_bytes()
+    }
+
+    /// A session key. Never all zero, which means "no entry" in the table.
+    pub fn session(&self, parts: &[&[u8]]) -> SessionKey {
+        let mut digest = self.digest(Role::Session, parts);
+        if digest == [0; 16] {
+            digest = [1; 16];
+        }
+        SessionKey(digest)
+    }
+
+    /// 32 bits of a digest, never 0, which means "unknown" wherever these are kept.
+    pub fn short(&self, role: Role, parts: &[&[u8]]) -> u32 {
+        let [a, b, c, d, ..] = self.digest(role, parts);
+        u32::from_le_bytes([a, b, c, d]).max(1)
+    }
+
+    /// 16 bits of a digest, never 0.
+    pub fn tiny(&self, role: Role, parts: &[&[u8]]) -> u16 {
+        let [a, b, ..] = self.digest(role, parts);
+        u16::from_le_bytes([a, b]).max(1)
+    }
+}
+
+impl Role {
+    const fn number(self) -> u8 {
+        match self {
+            Self::Session => 1,
+            Self::Subject => 2,
+            Self::Prefix => 3,
+            Self::Fingerprint => 4,
+            Self::Binding => 5,
+            Self::Scope => 6,
+            Self::Endpoint => 7,
+            Self::Target => 8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_roles_and_boundaries_separate_digests() {
+        let key = DigestKey::new(b"one secret of 16 bytes");
+        let other = DigestKey::new(b"another secret, longer");
+        let digest = key.digest(Role::Session, &[b"ab", b"c"]);
+        assert_eq!(digest, key.digest(Role::Session, &[b"ab", b"c"]));
+        assert_ne!(digest, other.digest(Role::Session, &[b"ab", b"c"]));
+        assert_ne!(digest, key.digest(Role::Target, &[b"ab", b"c"]));
+        assert_ne!(digest, key.digest(Role::Session, &[b"a", b"bc"]));
+    }
+}

@@ -1,0 +1,102 @@
+//! The request headers that the configuration asks for, found in one pass over all of them.
+//! It copies nothing and interprets nothing.
+
+/// Most headers that one configuration can ask for.
+pub const WANTED: usize = 32;
+
+/// Names of our own headers begin with this. Clients may not send them.
+pub const OWN_PREFIX: &[u8] = b"x-session-risk-";
+
+/// A header that the configuration asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderId(usize);
+
+/// The names asked for, lower-case, each once.
+#[derive(Clone, Debug, Default)]
+pub struct HeaderNames {
+    names: Vec<Box<[u8]>>,
+}
+
+impl HeaderNames {
+    /// The id of `name` (any case); `None` when there are [`WANTED`] already.
+    pub fn want(&mut self, name: &str) -> Option<HeaderId> {
+        let name = name.to_ascii_lowercase().into_bytes().into_boxed_slice();
+        let known = self.names.iter().position(|other| *other == name);
+        let id = known.unwrap_or(self.names.len());
+        if known.is_none() {
+            if id >= WANTED {
+                return None;
+            }
+            self.names.push(name);
+        }
+        Some(HeaderId(id))
+    }
+
+    /// Picks the wanted ones out of a request's headers. Names are lower-case, as HTTP/2 and every gateway have them.
+    pub fn pick<'a>(&self, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Headers<'a> {
+        let mut headers = Headers::default();
+        for (name, value) in pairs {
+            if name.starts_with(OWN_PREFIX) {
+                headers.own.push(name);
+                continue;
+            }
+            // Lengths differ far more often than they agree, so most comparisons end there.
+            let Some(id) = self.names.iter().position(|wanted| **wanted == *name) else { continue };
+            let Some(slot) = headers.values.get_mut(id) else { continue };
+            match slot {
+                None => *slot = Some(value),
+                Some(_) => headers.repeated |= bit(id),
+            }
+        }
+        headers
+    }
+}
+
+/// One request's wanted headers.
+#[derive(Clone, Debug, Default)]
+pub struct Headers<'a> {
+    values: [Option<&'a [u8]>; WANTED],
+    repeated: u32,
+    own: Vec<&'a [u8]>,
+}
+
+impl<'a> Headers<'a> {
+    /// The first value of a header.
+    pub fn value(&self, id: HeaderId) -> Option<&'a [u8]> {
+        self.values.get(id.0).copied().flatten()
+    }
+
+    /// Whether it came more than once.
+    pub fn repeated(&self, id: HeaderId) -> bool {
+        self.repeated & bit(id.0) != 0
+    }
+
+    /// Headers with our own prefix that the client sent.
+    pub fn own(&self) -> &[&'a [u8]] {
+        &self.own
+    }
+}
+
+fn bit(id: usize) -> u32 {
+    1u32.wrapping_shl(u32::try_from(id).unwrap_or(0))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wanted_headers_are_found_repetitions_and_our_own_are_noted() {
+        let mut names = HeaderNames::default();
+        let (a, b) = (names.want("X-A").unwrap(), names.want("x-b").unwrap());
+        assert_eq!(names.want("x-a"), Some(a));
+        let sent: [(&[u8], &[u8]); 4] =
+            [(b"x-a", b"1"), (b"x-session-risk-score", b"0"), (b"x-c", b"3"), (b"x-a", b"\xff")];
+        let headers = names.pick(sent.into_iter());
+        assert_eq!(headers.value(a), Some(b"1".as_slice()));
+        assert!(headers.repeated(a) && !headers.repeated(b));
+        assert_eq!(headers.value(b), None);
+        assert_eq!(headers.own(), [b"x-session-risk-score"]);
+    }
+}

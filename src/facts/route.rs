@@ -1,0 +1,261 @@
+//! Routes: which template a path belongs to, what tier and access that means, and what object it names.
+//! Templates are matched by the `matchit` radix router; tool names of agents are in `agent.rs`.
+
+use crate::{
+    bounds::PATH_BYTES,
+    facts::{Access, Tier},
+};
+use std::borrow::Cow;
+
+/// One route as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The method it is limited to.
+    pub method: Option<String>,
+    /// Template: `/v1/users/{id}/export`, `/admin/**` (everything below, and `/admin` itself).
+    pub template: String,
+    /// Tier of what it touches.
+    pub tier: Tier,
+    /// What it does; by the method when not stated.
+    pub access: Option<Access>,
+    /// Requests to it are MCP calls.
+    pub mcp: bool,
+}
+
+/// What a path turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matched<'a> {
+    /// Index of the route.
+    pub index: u16,
+    /// The values of the template's parameters, in order: what object is meant.
+    pub parameters: Vec<Cow<'a, str>>,
+}
+
+/// All routes, compiled.
+#[derive(Clone, Default)]
+pub struct Routes {
+    routes: Vec<Route>,
+    router: matchit::Router<Vec<u16>>,
+}
+
+impl std::fmt::Debug for Routes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(&self.routes).finish()
+    }
+}
+
+/// A template that cannot be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteError {
+    /// Index of the route.
+    pub index: usize,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl Routes {
+    /// Compiles routes; every template that cannot be used is reported.
+    ///
+    /// # Errors
+    /// One [`RouteError`] a bad template: not beginning with `/`, a broken parameter, `**` not at the end, or the same
+    /// method and template twice.
+    pub fn compile(routes: Vec<Route>) -> Result<Self, Vec<RouteError>> {
+        let mut errors = Vec::new();
+        let mut by_pattern: Vec<(String, Vec<u16>)> = Vec::new();
+        for (index, route) in routes.iter().enumerate() {
+            let number = u16::try_from(index).unwrap_or(u16::MAX);
+            match patterns(&route.template) {
+                Err(message) => errors.push(RouteError { index, message }),
+                Ok(patterns) => {
+                    for pattern in patterns {
+                        match by_pattern.iter_mut().find(|(known, _)| *known == pattern) {
+                            Some((_, numbers)) => numbers.push(number),
+                            None => by_pattern.push((pattern, vec![number])),
+                        }
+                    }
+                }
+            }
+        }
+        let mut router = matchit::Router::new();
+        for (pattern, numbers) in by_pattern {
+            let index = numbers.first().copied().map_or(0, usize::from);
+            for (place, number) in numbers.iter().enumerate() {
+                let method = |number: u16| routes.get(usize::from(number)).and_then(|route| route.method.as_deref());
+                if numbers.iter().take(place).any(|earlier| method(*earlier) == method(*number)) {
+                    let message = "the same method and path as an earlier route".to_owned();
+                    errors.push(RouteError { index: usize::from(*number), message });
+                }
+            }
+            if let Err(error) = router.insert(pattern, numbers) {
+                errors.push(RouteError { index, message: format!("cannot be told apart from another: {error}") });
+            }
+        }
+        errors.sort_by_key(|error| error.index);
+        if errors.is_empty() { Ok(Self { routes, router }) } else { Err(errors) }
+    }
+
+    /// The route of this number.
+    pub fn route(&self, index: u16) -> Option<&Route> {
+        self.routes.get(usize::from(index))
+    }
+
+    /// All routes, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter()
+    }
+
+    /// The route of a request; one that names the method wins over one that does not. `path` may have a query.
+    pub fn find<'a>(&self, method: &[u8], path: &'a [u8]) -> Option<Matched<'a>> {
+        let path = normal(path)?;
+        let found = match &path {
+            Cow::Borrowed(path) => self.router.at(path).ok().map(|found| {
+                (found.value, found.params.iter().map(|(_, value)| Cow::Borrowed(value)).collect::<Vec<_>>())
+            }),
+            Cow::Owned(path) => self.router.at(path).ok().map(|found| {
+                (found.value, found.params.iter().map(|(_, value)| Cow::Owned(value.to_owned())).collect())
+            }),
+        };
+        let (numbers, parameters) = found?;
+        let of = |wanted: Option<&[u8]>| {
+            numbers.iter().copied().find(|number| {
+                self.route(*number).is_some_and(|route| route.method.as_ref().map(String::as_bytes) == wanted)
+            })
+        };
+        let index = of(Some(method)).or_else(|| of(None))?;
+        Some(Matched { index, parameters })
+    }
+}
+
+/// What a method does when no route says otherwise (RFC 9110 section 9.2.1: safe methods).
+pub fn access_of_method(method: &[u8]) -> Access {
+    if matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE") { Access::Read } else { Access::Write }
+}
+
+/// The router's patterns for a template. Parameters are numbered, since their names do not matter to a match.
+fn patterns(template: &str) -> Result<Vec<String>, String> {
+    let Some(rest) = template.strip_prefix('/') else { return Err("expected a path that begins with `/`".to_owned()) };
+    let mut pattern = String::new();
+    let mut segments = rest.split('/').enumerate().peekable();
+    while let Some((number, segment)) = segments.next() {
+        match segment {
+            "**" if segments.peek().is_some() => return Err("`**` stands only at the end".to_owned()),
+            "**" => {
+                let below = format!("{pattern}/{{*rest}}");
+                let itself = if pattern.is_empty() { "/".to_owned() } else { pattern };
+                return Ok(vec![itself, below]);
+            }
+            "*" => pattern.push_str(&format!("/{{p{number}}}")),
+            _ if segment.starts_with('{') && segment.ends_with('}') => {
+                pattern.push_str(&format!("/{{p{number}}}"));
+            }
+            _ if segment.contains(['{', '}', '*']) => {
+                return Err(format!("a parameter is a whole segment such as `{{id}}`, found `{segment}`"));
+            }
+            _ => {
+                pattern.push('/');
+                pattern.push_str(segment);
+            }
+        }
+    }
+    Ok(vec![pattern])
+}
+
+/// The path without query and fragment, as the upstream is likely to read it: `/a/./b`, `/a//b`, `/%61/b`, `/a;x/b` and
+/// `/a/b/` must not be another route than `/a/b`. Borrowed when it is written plainly. `None` when it is no text or too
+/// long.
+fn normal(path: &[u8]) -> Option<Cow<'_, str>> {
+    let end = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
+    let path = path.get(..end).filter(|path| path.len() <= PATH_BYTES)?;
+    let text = std::str::from_utf8(path).ok()?;
+    let plain = !text.contains("//")
+        && !text.contains("/.")
+        && !path.iter().any(|byte| matches!(byte, b'%' | b';' | b'\\'))
+        && (text.len() == 1 || !text.ends_with('/'));
+    if plain { Some(Cow::Borrowed(text)) } else { Some(Cow::Owned(rewritten(path)?)) }
+}
+
+fn rewritten(path: &[u8]) -> Option<String> {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((byte, tail)) = rest.split_first() {
+        rest = tail;
+        let escaped = match (byte, tail) {
+            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| (high << 4 | low, after)),
+            _ => None,
+        };
+        match escaped {
+            Some((value, after)) => {
+                rest = after;
+                decoded.push(value);
+            }
+            None => decoded.push(if *byte == b'\\' { b'/' } else { *byte }),
+        }
+    }
+    let decoded = String::from_utf8(decoded).ok()?;
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in decoded.split('/') {
+        let segment = segment.split(';').next().unwrap_or(segment);
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            _ => segments.push(segment),
+        }
+    }
+    Some(format!("/{}", segments.join("/")))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn route(method: Option<&str>, template: &str) -> Route {
+        let (method, template) = (method.map(str::to_owned), template.to_owned());
+        Route { method, template, tier: Tier::Standard, access: None, mcp: false }
+    }
+
+    fn routes(templates: &[(Option<&str>, &str)]) -> Routes {
+        Routes::compile(templates.iter().map(|(method, template)| route(*method, template)).collect()).unwrap()
+    }
+
+    #[test]
+    fn the_most_specific_template_and_method_win() {
+        let routes = routes(&[
+            (None, "/v1/orders/{id}"),
+            (Some("GET"), "/v1/orders/search"),
+            (Some("DELETE"), "/v1/orders/{order}"),
+            (None, "/v1/orders/{id}/items"),
+            (None, "/admin/**"),
+        ]);
+        let index = |method: &str, path: &str| {
+            routes.find(method.as_bytes(), path.as_bytes()).map(|found| (found.index, found.parameters.join(",")))
+        };
+        assert_eq!(index("GET", "/v1/orders/7?x=1"), Some((0, "7".to_owned())));
+        assert_eq!(index("DELETE", "/v1/orders/7"), Some((2, "7".to_owned())));
+        assert_eq!(index("GET", "/v1/orders/search"), Some((1, String::new())));
+        assert_eq!(index("GET", "/v1/orders/7/items"), Some((3, "7".to_owned())));
+        assert_eq!(index("GET", "/admin"), Some((4, String::new())));
+        assert_eq!(index("PUT", "/admin/a/b"), Some((4, "a/b".to_owned())));
+        assert_eq!(index("GET", "/v2"), None);
+    }
+
+    #[test]
+    fn a_path_in_disguise_is_the_same_route() {
+        let routes = routes(&[(None, "/admin/users"), (None, "/{other}")]);
+        for path in ["/admin/users/", "//admin//users", "/%61dmin/users", "/x/../admin/./users", "/admin;v=1/users"] {
+            assert_eq!(routes.find(b"GET", path.as_bytes()).unwrap().index, 0, "{path}");
+        }
+        assert_eq!(routes.find(b"GET", b"/admin/\xff"), None);
+    }
+
+    #[test]
+    fn every_bad_template_is_reported() {
+        let bad = ["no-slash", "/a/x{id}", "/**/b", "/fine", "/fine"];
+        let errors = Routes::compile(bad.iter().map(|template| route(None, template)).collect()).unwrap_err();
+        assert_eq!(errors.iter().map(|error| error.index).collect::<Vec<_>>(), [0, 1, 2, 4]);
+    }
+}

@@ -1,0 +1,246 @@
+//! One request's way through the filter: a state machine whose states are what it may still have to do.
+//! It knows the host only as a trait, so the same code runs in the gateway and in native tests.
+
+use crate::{
+    audit,
+    engine::{Assessment, Engine},
+    facts::{Access, Facts, Outcome, headers::Headers},
+    host::{Effect, Host, LogLevel},
+    intake::{self, McpCall, Target},
+    metrics::{Counter, Unscored},
+    response::{self, Protocol},
+    root::{Kept, Root, Work},
+    time::Timestamp,
+};
+use crate::{config::OnFailure, policy::Action};
+
+/// Where a stream stands.
+#[derive(Debug, Default)]
+pub enum Stream {
+    /// Nothing seen yet.
+    #[default]
+    Opened,
+    /// An MCP call whose body is not there yet. The headers are kept as the host serialised them.
+    AwaitingBody {
+        /// Serialised header pairs.
+        headers: Vec<u8>,
+        /// When it began to wait.
+        since: Timestamp,
+    },
+    /// Forwarded; the upstream's answer may have something to teach.
+    Forwarded(Box<Forwarded>),
+    /// Nothing left to do: answered by us, not a session, or done.
+    Finished,
+}
+
+/// What of an answer is of interest, besides its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The length of its body.
+    pub length: bool,
+}
+
+/// A request that was forwarded.
+#[derive(Debug)]
+pub struct Forwarded {
+    facts: Facts,
+    /// The session is in the table. One that is not is admitted once the upstream accepts it.
+    admitted: bool,
+    /// The last answers held something against the session, so even a good one changes it.
+    suspicious: bool,
+}
+
+/// What the gateway does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Hold the request until its body is there.
+    Pause,
+    /// A local reply is on its way; the request goes nowhere.
+    Replied,
+}
+
+impl Stream {
+    /// The request's headers, as the host serialises them (`parse` reads the pairs).
+    pub fn request_headers(root: &mut Root, host: &mut dyn Host, blob: Vec<u8>, end_of_stream: bool) -> (Self, Flow) {
+        host.apply(Effect::Count(Counter::Requests, 1));
+        let config = root.config();
+        let headers = config.names.pick(pairs(&blob));
+        for name in headers.own() {
+            host.apply(Effect::RemoveRequestHeader(name));
+        }
+        let target = Target::find(config, &headers);
+        if target.calls() && config.mcp.read_body && !end_of_stream {
+            drop(headers);
+            let since = host.now();
+            return (Self::AwaitingBody { headers: blob, since }, Flow::Pause);
+        }
+        let call = target.calls().then(|| intake::call_of_headers(config, &headers, &mut |path| host.property(path)));
+        decide(root, host, &blob, call)
+    }
+
+    /// More of the request's body: `size` bytes are there, `read` gives them.
+    pub fn request_body(
+        self,
+        root: &mut Root,
+        host: &mut dyn Host,
+        size: usize,
+        end_of_stream: bool,
+        read: &mut dyn FnMut(usize) -> Option<Vec<u8>>,
+    ) -> (Self, Flow) {
+        let Self::AwaitingBody { headers: blob, since } = self else { return (self, Flow::Continue) };
+        let limit = root.config().mcp.max_body_bytes;
+        if size > limit {
+            let call = McpCall { malformed: true, ..McpCall::default() };
+            return decide(root, host, &blob, Some(call));
+        }
+        if !end_of_stream {
+            return (Self::AwaitingBody { headers: blob, since }, Flow::Pause);
+        }
+        let body = read(size).unwrap_or_default();
+        let config = root.config();
+        let headers = config.names.pick(pairs(&blob));
+        let of_headers = intake::call_of_headers(config, &headers, &mut |path| host.property(path));
+        let of_body = intake::call_of_body(&body);
+        if intake::contradicts(&of_headers, &of_body) {
+            host.apply(Effect::Count(Counter::Mismatch, 1));
+            host.apply(Effect::Reply(&response::mismatch_reply(of_body.id.as_deref())));
+            return (Self::Finished, Flow::Replied);
+        }
+        decide(root, host, &blob, Some(of_body))
+    }
+
+    /// The host did not deliver the body in time: what the headers say must do.
+    pub fn body_timed_out(self, root: &mut Root, host: &mut dyn Host) -> (Self, Flow) {
+        let Self::AwaitingBody { headers: blob, .. } = self else { return (self, Flow::Continue) };
+        host.apply(Effect::Count(Counter::BodyTimeout, 1));
+        let config = root.config();
+        let headers = config.names.pick(pairs(&blob));
+        let call = intake::call_of_headers(config, &headers, &mut |path| host.property(path));
+        decide(root, host, &blob, Some(call))
+    }
+
+    /// When a stream that waits for its body began to wait.
+    pub fn waiting_since(&self) -> Option<Timestamp> {
+        if let Self::AwaitingBody { since, .. } = self { Some(*since) } else { None }
+    }
+
+    /// What of the upstream's answer is of interest: reading it costs host calls.
+    pub fn wants_response(&self) -> Option<Wanted> {
+        let Self::Forwarded(forwarded) = self else { return None };
+        Some(Wanted { length: forwarded.facts.action.access == Access::Export })
+    }
+
+    /// The upstream's answer.
+    pub fn response_headers(self, root: &mut Root, host: &mut dyn Host, outcome: Outcome) -> Self {
+        let Self::Forwarded(forwarded) = self else { return self };
+        let Forwarded { facts, admitted, suspicious } = *forwarded;
+        let accepted = !matches!(outcome.status, 401 | 403);
+        if !admitted {
+            if accepted {
+                let now = host.now();
+                root.keep(host, &Work::Admit(facts, outcome, now));
+            }
+        } else if suspicious || Engine::worth_observing(&facts, &outcome) {
+            let now = host.now();
+            let kept = root.keep(host, &Work::Observe(facts, outcome, now));
+            if let Kept::Observed(Some(signal)) = kept {
+                host.apply(Effect::Count(Counter::Signal(signal.kind.number()), 1));
+            }
+        }
+        Self::Finished
+    }
+}
+
+/// Reads the request, assesses it, and has the effects.
+fn decide(root: &mut Root, host: &mut dyn Host, blob: &[u8], call: Option<McpCall>) -> (Stream, Flow) {
+    let now = host.now();
+    let config = root.config();
+    let headers: Headers<'_> = config.names.pick(pairs(blob));
+    let target = Target::find(config, &headers);
+    let intake = intake::read(config, &headers, &target, call.as_ref(), &mut |path| host.property(path), now);
+    let protocol = match &call {
+        Some(call) => Protocol::Mcp(call.id.as_deref()),
+        None => Protocol::Http,
+    };
+    if intake.malformed {
+        host.apply(Effect::Count(Counter::Malformed, 1));
+    }
+    let Some(facts) = intake.facts else {
+        host.apply(Effect::Count(Counter::Unscored(Unscored::NoSession), 1));
+        return (Stream::Finished, Flow::Continue);
+    };
+    match root.keep(host, &Work::Assess(facts)) {
+        Kept::Assessed(assessment, admitted) => enact(root, host, &facts, &assessment, admitted, protocol),
+        Kept::Observed(_) | Kept::Failed => {
+            host.apply(Effect::Count(Counter::Unscored(Unscored::HostError), 1));
+            if root.config().on_failure == OnFailure::Deny {
+                host.apply(Effect::Reply(&response::failure_reply(protocol)));
+                return (Stream::Finished, Flow::Replied);
+            }
+            let (name, value) = response::unscored_header(Unscored::HostError);
+            host.apply(Effect::SetRequestHeader(name, value));
+            (Stream::Finished, Flow::Continue)
+        }
+    }
+}
+
+/// Tells gateway, upstream, client, log and metrics what was decided.
+fn enact(
+    root: &mut Root,
+    host: &mut dyn Host,
+    facts: &Facts,
+    assessment: &Assessment,
+    admitted: bool,
+    protocol: Protocol<'_>,
+) -> (Stream, Flow) {
+    let decision = &assessment.decision;
+    host.apply(Effect::Count(Counter::Decision(decision.action, decision.enforced), 1));
+    host.apply(Effect::Score(assessment.score.points()));
+    for signal in assessment.signals.iter() {
+        host.apply(Effect::Count(Counter::Signal(signal.kind.number()), 1));
+    }
+    for (name, value) in response::filter_state(assessment, facts.key) {
+        host.apply(Effect::FilterState(name, &value));
+    }
+    if decision.action != Action::Allow {
+        let line = audit::line(assessment, facts, &root.config().engine.rules);
+        host.apply(Effect::Log(LogLevel::Info, &line));
+    }
+    // The headers are set on refused requests too: the access log reads them there.
+    for (name, value) in response::request_headers(assessment) {
+        host.apply(Effect::SetRequestHeader(name, &value));
+    }
+    match response::local_reply(assessment, facts.action.access, protocol, &root.config().step_up) {
+        Some(reply) => {
+            host.apply(Effect::Reply(&reply));
+            (Stream::Finished, Flow::Replied)
+        }
+        None => {
+            let suspicious = assessment.session.baseline.error_sum > 0;
+            (Stream::Forwarded(Box::new(Forwarded { facts: *facts, admitted, suspicious })), Flow::Continue)
+        }
+    }
+}
+
+/// The pairs of a serialised header map: a count, then two lengths a pair, then the bytes, each with a NUL behind it
+/// (proxy-wasm ABI 0.2.1). Stops at the first thing that does not fit.
+pub fn pairs(blob: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let number = |at: usize| -> Option<usize> {
+        let bytes = blob.get(at..at.checked_add(4)?)?;
+        usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
+    };
+    let count = number(0).unwrap_or(0).min(blob.len() / 8);
+    let mut at = count.saturating_mul(8).saturating_add(4);
+    (0..count).map_while(move |index| {
+        let lengths = index.checked_mul(8)?.checked_add(4)?;
+        let (name, value) = (number(lengths)?, number(lengths.checked_add(4)?)?);
+        let name_end = at.checked_add(name)?;
+        let value_start = name_end.checked_add(1)?;
+        let value_end = value_start.checked_add(value)?;
+        let pair = (blob.get(at..name_end)?, blob.get(value_start..value_end)?);
+        at = value_end.checked_add(1)?;
+        Some(pair)
+    })
+}

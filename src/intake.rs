@@ -1,0 +1,507 @@
+//! One HTTP request read into facts, by the configuration. All the knowledge of where a fact is found is here;
+//! how each kind of text is parsed is in `facts/`.
+
+use crate::{
+    config::{ActorRule, ClaimId, ClientAddress, Config, Payload, PostureSource, Source, SourceWord},
+    facts::{
+        Access, Action, Actor, Binding, Country, Device, Facts, Grant, IdentityFlaws, Location, Network, NetworkKind,
+        SessionKey, Tier,
+        agent::{self, AgentError, Call},
+        client,
+        credential::{self, Scheme},
+        device::{Posture, UserAgent},
+        digest::Role,
+        headers::Headers,
+        route::{self, Matched},
+        token::{self, Claim},
+    },
+    time::Timestamp,
+};
+use base64::Engine as _;
+
+/// Reads a property of the connection or of the request's metadata.
+pub type Property<'a> = &'a mut dyn FnMut(&[&str]) -> Option<Vec<u8>>;
+
+/// An MCP call as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct McpCall {
+    /// JSON-RPC method.
+    pub method: Option<String>,
+    /// Tool, prompt or resource.
+    pub name: Option<String>,
+    /// The request's id as JSON text, to be echoed.
+    pub id: Option<String>,
+    /// The arguments as JSON text, as they were written.
+    pub arguments: Option<String>,
+    /// The body could not be understood as one JSON-RPC call.
+    pub malformed: bool,
+}
+
+/// What a request asks for, known before its body is.
+#[derive(Clone, Debug)]
+pub struct Target<'a> {
+    method: &'a [u8],
+    path: &'a [u8],
+    matched: Option<Matched<'a>>,
+    /// The route is an MCP endpoint.
+    pub mcp: bool,
+}
+
+impl<'a> Target<'a> {
+    /// Finds the route of a request.
+    pub fn find(config: &Config, headers: &Headers<'a>) -> Self {
+        let names = &config.session.headers;
+        let method = headers.value(names.method).unwrap_or_default();
+        let path = headers.value(names.path).unwrap_or_default();
+        let matched = config.routes.find(method, path);
+        let route = matched.as_ref().and_then(|matched| config.routes.route(matched.index));
+        let mcp = route.is_some_and(|route| route.mcp);
+        Self { method, path, matched, mcp }
+    }
+
+    /// Whether this request brings an MCP call in its body.
+    pub fn calls(&self) -> bool {
+        self.mcp && self.method == b"POST"
+    }
+}
+
+/// What is known of an MCP call without its body: the MCP headers, else the metadata of Envoy's mcp filter.
+pub fn call_of_headers(config: &Config, headers: &Headers<'_>, property: Property<'_>) -> McpCall {
+    let names = &config.session.headers;
+    let mut scratch = Vec::new();
+    let mut header = |id| {
+        let value = headers.value(id)?;
+        agent::decode_name(value, &mut scratch).ok().map(str::to_owned)
+    };
+    let (method, name) = (header(names.mcp_method), header(names.mcp_name));
+    if method.is_some() {
+        return McpCall { method, name, ..McpCall::default() };
+    }
+    let mut metadata = |keys: &[&str]| {
+        let mut path = vec!["metadata", "filter_metadata", "envoy.filters.http.mcp"];
+        path.extend(keys);
+        property(&path).and_then(|value| String::from_utf8(value).ok())
+    };
+    let method = metadata(&["method"]);
+    let name = method.as_deref().and_then(|method| match method {
+        "tools/call" | "prompts/get" => metadata(&["params", "name"]),
+        "resources/read" => metadata(&["params", "uri"]),
+        _ => None,
+    });
+    McpCall { method, name, ..McpCall::default() }
+}
+
+/// What the body says of an MCP call.
+pub fn call_of_body(body: &[u8]) -> McpCall {
+    match Call::parse(body) {
+        Ok(call) => McpCall {
+            method: Some(call.method.into_owned()),
+            name: call.name.map(std::borrow::Cow::into_owned),
+            id: call.id.map(|id| id.json().to_owned()),
+            arguments: call.arguments.map(str::to_owned),
+            malformed: false,
+        },
+        Err(error) => {
+            McpCall { malformed: !matches!(error, AgentError::Batch | AgentError::Response), ..McpCall::default() }
+        }
+    }
+}
+
+/// Whether MCP headers contradict the body. Absent headers contradict nothing: older clients send none.
+pub fn contradicts(of_headers: &McpCall, of_body: &McpCall) -> bool {
+    let differ = |a: &Option<String>, b: &Option<String>| a.is_some() && a != b;
+    of_body.method.is_some() && (differ(&of_headers.method, &of_body.method) || differ(&of_headers.name, &of_body.name))
+}
+
+/// What a request turned out to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Intake {
+    /// The facts; `None` when the request names no session.
+    pub facts: Option<Facts>,
+    /// Something in it could not be parsed.
+    pub malformed: bool,
+}
+
+/// Reads a request into facts.
+pub fn read(
+    config: &Config,
+    headers: &Headers<'_>,
+    target: &Target<'_>,
+    call: Option<&McpCall>,
+    property: Property<'_>,
+    now: Timestamp,
+) -> Intake {
+    let mut reader = Reader { config, headers, claims: Vec::new(), payload: false, malformed: false, property };
+    reader.read_claims();
+    let flaws = reader.flaws();
+    let Some((key, from)) = reader.session_key() else {
+        return Intake { facts: None, malformed: reader.malformed || flaws.malformed };
+    };
+    let subject = reader.subject();
+    let actor = reader.actor(from, target.mcp);
+    let (action, selected) = reader.action(target, call);
+    let tool = call.filter(|call| call.method.as_deref() == Some("tools/call")).and_then(|call| call.name.as_deref());
+    let facts = Facts {
+        now,
+        key,
+        subject,
+        actor,
+        verified: matches!(from, SourceWord::Claims | SourceWord::ClientCertificate) || reader.payload,
+        flaws,
+        network: reader.network(),
+        device: reader.device(),
+        grant: reader.grant(tool),
+        action,
+        selected,
+    };
+    let malformed = reader.malformed || flaws.malformed || call.is_some_and(|call| call.malformed);
+    Intake { facts: Some(facts), malformed }
+}
+
+struct Reader<'a, 'p> {
+    config: &'a Config,
+    headers: &'a Headers<'a>,
+    claims: Vec<Option<ClaimValue>>,
+    payload: bool,
+    malformed: bool,
+    property: Property<'p>,
+}
+
+#[derive(Clone, Debug)]
+enum ClaimValue {
+    Text(String),
+    Number(i64),
+}
+
+impl Reader<'_, '_> {
+    fn read_claims(&mut self) {
+        let session = &self.config.session;
+        self.claims = vec![None; session.claims.len()];
+        match &session.payload {
+            Payload::Header(id) => {
+                let Some(value) = self.headers.value(*id) else { return };
+                let mut payload = Vec::new();
+                let claims = &mut self.claims;
+                let read = token::decode_payload(value, &mut payload).and_then(|()| {
+                    token::read_claims(&payload, &session.claims, &mut |index, claim| {
+                        if let Some(slot) = claims.get_mut(index) {
+                            keep(slot, claim);
+                        }
+                    })
+                });
+                self.payload = read.is_ok();
+                self.malformed |= read.is_err();
+                if read.is_err() {
+                    self.claims.iter_mut().for_each(|claim| *claim = None);
+                }
+            }
+            Payload::Metadata(name) => {
+                for (slot, path) in self.claims.iter_mut().zip(&session.claims) {
+                    let mut keys = vec!["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", name.as_str()];
+                    keys.extend(path.names());
+                    *slot = (self.property)(&keys).and_then(|value| metadata_value(&value, path.names().last()));
+                    self.payload |= slot.is_some();
+                }
+            }
+        }
+    }
+
+    fn text(&self, claim: ClaimId) -> Option<&str> {
+        match self.claims.get(claim.0)?.as_ref()? {
+            ClaimValue::Text(text) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    fn seconds(&self, claim: ClaimId) -> Option<u32> {
+        match self.claims.get(claim.0)?.as_ref()? {
+            ClaimValue::Number(number) => u32::try_from(*number).ok(),
+            ClaimValue::Text(_) => None,
+        }
+    }
+
+    /// What a source holds, as the parts of a digest.
+    fn find(&mut self, source: &Source) -> Option<Vec<Vec<u8>>> {
+        let names = &self.config.session.headers;
+        let one = |value: &[u8]| Some(vec![value.to_vec()]);
+        match source {
+            Source::Claims(ids) => ids
+                .iter()
+                .map(|id| match self.claims.get(id.0)?.as_ref()? {
+                    ClaimValue::Text(text) if text.is_empty() => None,
+                    ClaimValue::Text(text) => Some(text.clone().into_bytes()),
+                    ClaimValue::Number(number) => Some(number.to_string().into_bytes()),
+                })
+                .collect(),
+            Source::Bearer => match credential::scheme(self.headers.value(names.authorization)?)? {
+                (Scheme::Bearer | Scheme::Dpop, token) => one(token),
+                _ => None,
+            },
+            Source::Header(id) => one(self.headers.value(*id).filter(|value| !value.is_empty())?),
+            Source::Cookie(name) => one(credential::cookie(self.headers.value(names.cookie)?, name.as_bytes())?),
+            Source::ClientCertificate => one(&self.certificate()?),
+            Source::McpSessionId => one(self.headers.value(names.mcp_session).filter(|value| !value.is_empty())?),
+        }
+        .filter(|parts: &Vec<Vec<u8>>| parts.iter().map(Vec::len).sum::<usize>() <= crate::bounds::IDENTITY_BYTES)
+    }
+
+    fn session_key(&mut self) -> Option<(SessionKey, SourceWord)> {
+        let config = self.config;
+        config.session.key.iter().enumerate().find_map(|(index, source)| {
+            let parts = self.find(source)?;
+            // The source is part of the identity: a cookie that repeats somebody's API key is another session.
+            let index = [u8::try_from(index).unwrap_or(u8::MAX)];
+            let mut all: Vec<&[u8]> = vec![&index];
+            all.extend(parts.iter().map(Vec::as_slice));
+            Some((config.digest.session(&all), source.word()))
+        })
+    }
+
+    fn subject(&mut self) -> u32 {
+        let config = self.config;
+        let parts = config.session.subject.iter().find_map(|source| self.find(source));
+        parts.map_or(0, |parts| {
+            let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+            config.digest.short(Role::Subject, &parts)
+        })
+    }
+
+    fn actor(&self, from: SourceWord, mcp: bool) -> Actor {
+        let holds = |rule: &&ActorRule| {
+            rule.key_from.is_none_or(|word| word == from)
+                && rule.mcp.is_none_or(|wanted| wanted == mcp)
+                && rule.claim.as_ref().is_none_or(|(claim, values)| match self.text(*claim) {
+                    Some(text) => values.is_empty() || values.iter().any(|value| value == text),
+                    None => false,
+                })
+        };
+        self.config.session.actors.iter().find(holds).map_or(Actor::Human, |rule| rule.is)
+    }
+
+    /// The SHA-256 of the client certificate as 64 hex digits: from the forwarded header, else from the connection.
+    fn certificate(&mut self) -> Option<Vec<u8>> {
+        let header = self.headers.value(self.config.session.headers.client_certificate);
+        if let Some(hash) = header.and_then(credential::xfcc_hash) {
+            return Some(hash.to_ascii_lowercase());
+        }
+        (self.property)(&["connection", "sha256_peer_certificate_digest"]).filter(|digest| !digest.is_empty())
+    }
+
+    fn flaws(&self) -> IdentityFlaws {
+        let names = &self.config.session.headers;
+        let authorization = self.headers.value(names.authorization);
+        let scheme = authorization.and_then(credential::scheme).map(|(scheme, _)| scheme);
+        let twice = self.config.session.key.iter().any(|source| match source {
+            Source::Header(id) => {
+                self.headers.repeated(*id) || self.headers.value(*id).is_some_and(|value| value.contains(&b','))
+            }
+            Source::Cookie(name) => self
+                .headers
+                .value(names.cookie)
+                .is_some_and(|value| credential::cookie_is_ambiguous(value, name.as_bytes())),
+            Source::Bearer | Source::Claims(_) => self.headers.repeated(names.authorization),
+            Source::ClientCertificate => false,
+            Source::McpSessionId => self.headers.repeated(names.mcp_session),
+        });
+        let duplicate = twice || scheme == Some(Scheme::Duplicate);
+        let too_long = authorization.is_some_and(|value| value.len() > crate::bounds::IDENTITY_BYTES);
+        let unreadable = authorization.is_some_and(|value| !value.is_empty()) && scheme.is_none();
+        IdentityFlaws { duplicate, malformed: too_long || unreadable || self.malformed }
+    }
+
+    fn network(&mut self) -> Network {
+        let (config, headers) = (self.config, self.headers);
+        let sources = &config.network;
+        let address = match sources.address {
+            ClientAddress::Gateway => (self.property)(&["source", "address"]).as_deref().and_then(client::address),
+            ClientAddress::TrustedHops(hops) => {
+                client::trusted(headers.value(config.session.headers.forwarded_for), hops)
+            }
+        };
+        let text = |id| headers.value(id).and_then(|value| std::str::from_utf8(value).ok()).map(str::trim);
+        let asn = text(sources.asn).and_then(|text| {
+            let digits = text.strip_prefix("AS").unwrap_or(text);
+            digits.parse().ok().filter(|asn| *asn != 0)
+        });
+        let kind = if text(sources.anonymizer).is_some_and(|text| text.eq_ignore_ascii_case("true") || text == "1") {
+            NetworkKind::Anonymizer
+        } else if asn.is_some_and(|asn| sources.hosting.binary_search(&asn).is_ok()) {
+            NetworkKind::Hosting
+        } else {
+            NetworkKind::Access
+        };
+        let location = text(sources.latitude).zip(text(sources.longitude)).and_then(|(latitude, longitude)| {
+            Some(Location { latitude: hundredths(latitude, 9_000)?, longitude: hundredths(longitude, 18_000)? })
+        });
+        Network {
+            prefix: address.map(|address| config.digest.tiny(Role::Prefix, &[&client::prefix(address)])),
+            asn,
+            country: text(sources.country).and_then(|text| Country::parse(text.as_bytes())),
+            location,
+            kind,
+        }
+    }
+
+    fn device(&mut self) -> Device {
+        let (config, headers) = (self.config, self.headers);
+        let posture = config.device.posture.and_then(|source| match source {
+            PostureSource::Header(id) => headers.value(id).map(Posture::parse),
+            PostureSource::Claim(id) => self.text(id).map(|text| Posture::parse(text.as_bytes())),
+        });
+        let ja4 = headers.value(config.device.ja4).filter(|value| !value.is_empty());
+        Device {
+            user_agent: headers.value(config.session.headers.user_agent).and_then(UserAgent::parse),
+            ja4: ja4.map(|ja4| config.digest.short(Role::Fingerprint, &[ja4])),
+            posture,
+            binding: self.binding(),
+        }
+    }
+
+    /// RFC 9449 section 6.1 and RFC 8705 section 3.1: the token names a key, the request brings it. That the DPoP proof
+    /// itself is valid is for whoever verifies the token.
+    fn binding(&mut self) -> Binding {
+        let (config, standard) = (self.config, self.config.session.standard);
+        if let Some(thumbprint) = self.text(standard.jkt) {
+            let key = config.digest.short(Role::Binding, &[thumbprint.as_bytes()]);
+            let proven = self.headers.value(config.session.headers.dpop).is_some_and(|proof| !proof.is_empty());
+            return if proven { Binding::Bound(key) } else { Binding::Unproven };
+        }
+        let Some(thumbprint) = self.text(standard.x5t).map(str::to_owned) else { return Binding::None };
+        let presented = self.certificate().and_then(|hex| base64url_of_hex(&hex));
+        if presented.as_deref() == Some(thumbprint.as_str()) {
+            Binding::Bound(config.digest.short(Role::Binding, &[thumbprint.as_bytes()]))
+        } else {
+            Binding::Unproven
+        }
+    }
+
+    fn grant(&self, tool: Option<&str>) -> Grant {
+        let (config, standard) = (self.config, self.config.session.standard);
+        let wanted = config.step_up.acr_values.as_deref().unwrap_or_default();
+        let acr_satisfied =
+            self.text(standard.acr).is_some_and(|acr| wanted.split(' ').any(|value| value == acr && !acr.is_empty()));
+        let scope = self.text(standard.scope).or_else(|| self.text(standard.scp));
+        let entries = || scope.unwrap_or_default().split([' ', ',']).filter(|entry| !entry.is_empty());
+        // Addition does not depend on the order in which a server lists the same scope.
+        let digest = entries()
+            .filter(|entry| !entry.starts_with("tool:"))
+            .fold(0u32, |sum, entry| sum.wrapping_add(config.digest.short(Role::Scope, &[entry.as_bytes()])));
+        let mut tools = entries().filter_map(|entry| entry.strip_prefix("tool:")).peekable();
+        let declares = tools.peek().is_some();
+        Grant {
+            auth_time: self.seconds(standard.auth_time),
+            acr_satisfied,
+            scope: scope.map(|_| digest.max(1)),
+            scope_size: u8::try_from(entries().count()).unwrap_or(u8::MAX),
+            tool_declared: tool.filter(|_| declares).map(|tool| tools.any(|declared| declared == tool)),
+        }
+    }
+
+    fn action(&self, target: &Target<'_>, call: Option<&McpCall>) -> (Action, u64) {
+        let config = self.config;
+        let index = target.matched.as_ref().map(|matched| matched.index);
+        let route = index.and_then(|index| config.routes.route(index));
+        let tier = route.map_or(config.default_tier, |route| route.tier);
+        let access = route.and_then(|route| route.access).unwrap_or_else(|| route::access_of_method(target.method));
+        let mut action = Action { route: index, tier, access, mcp: target.mcp, ..Action::default() };
+        let mut tool = None;
+        match call {
+            Some(call) => tool = self.call_action(call, &mut action),
+            None => {
+                let template = route.map_or(target.path, |route| route.template.as_bytes());
+                action.endpoint = config.digest.short(Role::Endpoint, &[target.method, template]);
+                let parameters = target.matched.as_ref().map(|matched| matched.parameters.as_slice());
+                action.target = parameters.filter(|parameters| !parameters.is_empty()).map(|parameters| {
+                    let parts: Vec<&[u8]> = parameters.iter().map(|value| value.as_bytes()).collect();
+                    config.digest.short(Role::Target, &parts)
+                });
+            }
+        }
+        let selected = (0u32..).zip(&config.selectors).fold(0u64, |bits, (bit, selector)| {
+            let of_route = selector.routes.as_ref().is_none_or(|routes| index.is_some_and(|i| routes.contains(&i)));
+            let of_tool = selector.tools.is_empty()
+                || tool.is_some_and(|tool| selector.tools.iter().any(|glob| glob.matches(tool)));
+            if of_route && of_tool { bits | 1u64.wrapping_shl(bit) } else { bits }
+        });
+        (action, selected)
+    }
+
+    /// An MCP call by its method and tool. Returns the tool's name.
+    fn call_action<'c>(&self, call: &'c McpCall, action: &mut Action) -> Option<&'c str> {
+        let config = self.config;
+        let method = call.method.as_deref().unwrap_or_default();
+        let name = call.name.as_deref().unwrap_or_default();
+        action.endpoint = config.digest.short(Role::Endpoint, &[method.as_bytes(), name.as_bytes()]);
+        if call.arguments.is_some() || method == "resources/read" {
+            let arguments = call.arguments.as_deref().unwrap_or_default();
+            action.target = Some(config.digest.short(Role::Target, &[name.as_bytes(), arguments.as_bytes()]));
+        }
+        if method != "tools/call" {
+            // Reading and bookkeeping of the protocol itself; anything unknown may write.
+            let reads = method == "initialize"
+                || method == "ping"
+                || method.starts_with("notifications/")
+                || method.ends_with("/list")
+                || matches!(method, "resources/read" | "prompts/get" | "completion/complete" | "logging/setLevel");
+            action.access = if reads { Access::Read } else { Access::Write };
+            return None;
+        }
+        // An unlisted tool writes, as MCP's own hints say: readOnlyHint is false unless stated.
+        let tool = config.tools.iter().find(|tool| tool.name.matches(name));
+        action.access = tool.map_or(Access::Write, |tool| tool.access);
+        action.tier = tool.map_or(action.tier, |tool| tool.tier.max(Tier::Standard));
+        Some(name)
+    }
+}
+
+fn keep(slot: &mut Option<ClaimValue>, claim: Claim<'_>) {
+    match claim {
+        Claim::Text(text) => *slot = Some(ClaimValue::Text(text.into_owned())),
+        Claim::Number(number) => *slot = Some(ClaimValue::Number(number)),
+        Claim::Flag(flag) => *slot = Some(ClaimValue::Text(flag.to_string())),
+        // A list of words is the words with spaces between them, as in `scope`.
+        Claim::List => *slot = Some(ClaimValue::Text(String::new())),
+        Claim::Item(item) => {
+            if let Some(ClaimValue::Text(list)) = slot {
+                if !list.is_empty() {
+                    list.push(' ');
+                }
+                list.push_str(&item);
+            }
+        }
+        Claim::Object => {}
+    }
+}
+
+/// A claim out of dynamic metadata: text as it is, a number as eight bytes of a little-endian double. Only names that
+/// are known to hold a number are read as one, since eight bytes may be text too.
+fn metadata_value(value: &[u8], name: Option<&str>) -> Option<ClaimValue> {
+    if let (Some("auth_time" | "iat" | "exp"), Ok(bytes)) = (name, <[u8; 8]>::try_from(value)) {
+        let number = f64::from_le_bytes(bytes);
+        #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates, and NaN gives 0")]
+        return Some(ClaimValue::Number(number as i64));
+    }
+    String::from_utf8(value.to_vec()).ok().map(ClaimValue::Text)
+}
+
+/// Decimal degrees in hundredths; `None` beyond `limit`.
+fn hundredths(text: &str, limit: i16) -> Option<i16> {
+    let degrees: f64 = text.parse().ok()?;
+    let value = libm::round(degrees * 100.0);
+    if !(value.abs() <= f64::from(limit)) {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "within the limit, which is an i16")]
+    let value = value as i16;
+    Some(value)
+}
+
+fn base64url_of_hex(hex: &[u8]) -> Option<String> {
+    let bytes: Option<Vec<u8>> = hex
+        .chunks(2)
+        .map(|pair| {
+            std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2).and_then(|p| u8::from_str_radix(p, 16).ok())
+        })
+        .collect();
+    Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes?))
+}

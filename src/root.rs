@@ -1,0 +1,223 @@
+//! What all streams of one worker share: the configuration, the way to the session table, the updates that wait.
+//! Nothing here looks at a request.
+
+use crate::{
+    bounds::{CAS_TRIES, PENDING_UPDATES, SESSION_BYTES},
+    config::{Config, ConfigError},
+    engine::Assessment,
+    facts::{Facts, Outcome},
+    host::{Effect, Host, LogLevel},
+    metrics::Counter,
+    policy::Action,
+    session::{
+        codec,
+        local::LocalStore,
+        table::{self, Rank, Step, Store, StoreError, Update},
+    },
+    signal::Signal,
+    time::{Span, Timestamp},
+};
+use std::collections::VecDeque;
+
+/// One change to one session, complete in itself: it can be run again on a newer copy, now or on a later tick.
+#[derive(Clone, Copy, Debug)]
+pub enum Work {
+    /// Assess a request.
+    Assess(Facts),
+    /// Let a session in whose first request the upstream accepted, with that answer and when it came.
+    Admit(Facts, Outcome, Timestamp),
+    /// Learn an answer, and when it came.
+    Observe(Facts, Outcome, Timestamp),
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug)]
+pub enum Kept {
+    /// A request was assessed; whether its session is in the table.
+    Assessed(Assessment, bool),
+    /// An answer was learned, with the signal that it raised.
+    Observed(Option<Signal>),
+    /// The table could not be read.
+    Failed,
+}
+
+/// One worker's share of the filter.
+#[derive(Debug)]
+pub struct Root {
+    config: Config,
+    /// Scratch for one bucket, so that an update allocates nothing.
+    bucket: Vec<u8>,
+    /// Updates that lost every try.
+    waiting: VecDeque<Work>,
+    /// Sessions kept in this VM, on hosts without shared data.
+    local: Option<LocalStore>,
+}
+
+impl Root {
+    /// Reads the configuration and seeds the table.
+    ///
+    /// # Errors
+    /// Every problem in the configuration.
+    pub fn configure(host: &mut dyn Host, text: &[u8]) -> Result<Self, ConfigError> {
+        let config = Config::from_json(text)?;
+        let mut root = Self { config, bucket: Vec::new(), waiting: VecDeque::new(), local: None };
+        let settings = &root.config.table;
+        match table::seed(&mut *host, &settings.name, settings.geometry) {
+            Ok(()) => {}
+            Err(StoreError::Unsupported) => {
+                let text = "session_risk: this host has no shared data, so every worker keeps sessions of its own";
+                host.apply(Effect::Log(LogLevel::Warn, text));
+                let mut local = LocalStore::default();
+                // Memory of our own cannot fail.
+                let _ = table::seed(&mut local, &settings.name, settings.geometry);
+                root.local = Some(local);
+            }
+            Err(error) => {
+                let text = format!("session_risk: the session table could not be prepared: {error}");
+                host.apply(Effect::Log(LogLevel::Error, &text));
+            }
+        }
+        Ok(root)
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Takes over the updates that wait in `old`, which this root replaces, and the sessions of a host without shared data.
+    pub fn succeed(&mut self, old: &mut Self) {
+        self.waiting.append(&mut old.waiting);
+        if old.config.table == self.config.table {
+            self.local = old.local.take().or(self.local.take());
+        }
+    }
+
+    /// Runs a change against the table. An update that loses every try waits for the next tick; its result holds.
+    pub fn keep(&mut self, host: &mut dyn Host, work: &Work) -> Kept {
+        let (kept, conflict) = self.run(host, work);
+        if conflict {
+            if self.waiting.len() < PENDING_UPDATES {
+                self.waiting.push_back(*work);
+                host.apply(Effect::Count(Counter::Deferred, 1));
+            } else {
+                host.apply(Effect::Count(Counter::Dropped, 1));
+            }
+        }
+        kept
+    }
+
+    /// Runs the updates that wait. Those that lose again wait for the next tick.
+    pub fn tick(&mut self, host: &mut dyn Host) {
+        for _ in 0..self.waiting.len() {
+            let Some(work) = self.waiting.pop_front() else { return };
+            if self.run(host, &work).1 {
+                self.waiting.push_back(work);
+            }
+        }
+    }
+
+    /// Updates that wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn run(&mut self, host: &mut dyn Host, work: &Work) -> (Kept, bool) {
+        let engine = &self.config.engine;
+        let settings = &self.config.table;
+        let (Work::Assess(facts) | Work::Admit(facts, ..) | Work::Observe(facts, ..)) = work;
+        let mut kept = Kept::Failed;
+        let mut broken = 0;
+        let mut step = |body: Option<&[u8; SESSION_BYTES]>| {
+            let known = body.and_then(|body| match codec::decode(body) {
+                // A sleeper's past says nothing about who wakes up.
+                Ok(session) if session.expired(facts.now, settings.idle) && !session.sanctioned(facts.now) => None,
+                Ok(session) => Some(session),
+                Err(_) => {
+                    broken = 1;
+                    None
+                }
+            });
+            let admitted = known.is_some() || facts.verified;
+            match work {
+                Work::Assess(facts) => {
+                    let assessment = engine.assess(facts, known);
+                    kept = Kept::Assessed(assessment, admitted);
+                    if admitted { Step::Write(codec::encode(&assessment.session)) } else { Step::Keep }
+                }
+                Work::Admit(facts, outcome, now) => {
+                    let mut session = engine.assess(facts, known).session;
+                    kept = Kept::Observed(engine.observe(facts, outcome, &mut session, *now));
+                    Step::Write(codec::encode(&session))
+                }
+                Work::Observe(facts, outcome, now) => {
+                    kept = Kept::Observed(None);
+                    let Some(mut session) = known else { return Step::Keep };
+                    kept = Kept::Observed(engine.observe(facts, outcome, &mut session, *now));
+                    Step::Write(codec::encode(&session))
+                }
+            }
+        };
+        let now = facts.now;
+        let rank = |body: &[u8; SESSION_BYTES]| rank(body, now, settings.idle);
+        let request = table::Request { name: &settings.name, geometry: settings.geometry, key: &facts.key.0 };
+        let updated = match &mut self.local {
+            Some(local) => table::update(local, request, CAS_TRIES, &mut self.bucket, &rank, &mut step),
+            None => table::update(&mut HostStore(host), request, CAS_TRIES, &mut self.bucket, &rank, &mut step),
+        };
+        let update = match updated {
+            Ok(update) => update,
+            Err(_) => return (Kept::Failed, false),
+        };
+        count(host, &update, broken);
+        (kept, update.conflict)
+    }
+}
+
+/// A `dyn Host` is a store, but `dyn Host` does not turn into `dyn Store` through a reborrow of a reference.
+struct HostStore<'a>(&'a mut dyn Host);
+
+impl Store for HostStore<'_> {
+    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Option<table::Cas>, StoreError> {
+        self.0.read(key, into)
+    }
+
+    fn write(&mut self, key: &[u8], value: &[u8], cas: Option<table::Cas>) -> Result<table::Written, StoreError> {
+        self.0.write(key, value, cas)
+    }
+}
+
+fn count(host: &mut dyn Host, update: &Update, broken: u32) {
+    let counts = [
+        (Counter::Conflict, update.mismatches),
+        (Counter::Inserted, u32::from(update.inserted)),
+        (Counter::Evicted, u32::from(update.evicted)),
+        (Counter::Refused, u32::from(update.refused)),
+        (Counter::Discarded, update.discarded.saturating_add(broken)),
+    ];
+    for (counter, number) in counts {
+        if number > 0 {
+            host.apply(Effect::Count(counter, number));
+        }
+    }
+}
+
+/// How much an entry is worth keeping.
+fn rank(body: &[u8; SESSION_BYTES], now: Timestamp, idle: Span) -> Rank {
+    match codec::decode(body) {
+        Ok(session) => {
+            let protected = session.sanctioned(now);
+            let expired = session.expired(now, idle);
+            let level = session.standing.level.number();
+            Rank { expired: expired && !protected, protected, level, last_seen: session.seen.millis() }
+        }
+        Err(_) => Rank { expired: true, protected: false, level: 0, last_seen: 0 },
+    }
+}
+
+impl Kept {
+    /// The action decided, for an assessed request.
+    pub fn action(&self) -> Option<Action> {
+        if let Self::Assessed(assessment, _) = self { Some(assessment.decision.action) } else { None }
+    }
+}

@@ -1,0 +1,188 @@
+//! From evidence to a number that a person can read: points, level, contributions.
+//! What to do about it is policy's business.
+
+use crate::{
+    bounds::{LEDGER_LINES, LEVEL_HOLD_SECONDS, LEVEL_MARGIN, SCORE_MAX},
+    evidence::Ledger,
+    signal::{Change, Decibans, Kind, Signals},
+    time::Timestamp,
+};
+
+/// Points, 0..=100. Ten points: the odds that the session is in the wrong hands have grown tenfold since it was issued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Score(u8);
+
+impl Score {
+    /// `points`, clamped to 0..=100.
+    pub const fn new(points: u8) -> Self {
+        Self(if points > SCORE_MAX { SCORE_MAX } else { points })
+    }
+
+    /// The score in points.
+    pub const fn points(self) -> u8 {
+        self.0
+    }
+
+    /// The score of a ledger at `now`: groups add, as log-odds of independent evidence do.
+    pub fn of(ledger: &Ledger, now: Timestamp) -> Self {
+        let units = ledger.groups(now).iter().fold(0u32, |sum, group| sum.saturating_add(u32::from(group.units())));
+        Self::new(u8::try_from(units / 32).unwrap_or(SCORE_MAX))
+    }
+}
+
+/// The score through thresholds, with hysteresis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// Nothing to see.
+    #[default]
+    Low = 0,
+    /// Worth a look.
+    Elevated = 1,
+    /// Worth a question.
+    High = 2,
+    /// Worth a stop.
+    Critical = 3,
+}
+
+/// Every level with its word, by number.
+pub const LEVELS: [(Level, &str); 4] =
+    [(Level::Low, "low"), (Level::Elevated, "elevated"), (Level::High, "high"), (Level::Critical, "critical")];
+
+impl Level {
+    /// The level's number, 0..=3.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Low => 0,
+            Self::Elevated => 1,
+            Self::High => 2,
+            Self::Critical => 3,
+        }
+    }
+
+    /// The level's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Elevated => "elevated",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// Scores at which the levels begin, rising.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// `elevated` from here.
+    pub elevated: Score,
+    /// `high` from here.
+    pub high: Score,
+    /// `critical` from here.
+    pub critical: Score,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { elevated: Score::new(10), high: Score::new(20), critical: Score::new(35) }
+    }
+}
+
+impl Thresholds {
+    /// The level that `score` alone would give.
+    pub fn level(&self, score: Score) -> Level {
+        if score >= self.critical {
+            Level::Critical
+        } else if score >= self.high {
+            Level::High
+        } else if score >= self.elevated {
+            Level::Elevated
+        } else {
+            Level::Low
+        }
+    }
+
+    /// The level after one at `held` since `since`: up at once, down only 5 points below and after 5 minutes.
+    pub fn next(&self, score: Score, held: Level, since: u32, now: Timestamp) -> (Level, u32) {
+        let entered = self.level(score);
+        let left = self.level(Score::new(score.points().saturating_add(LEVEL_MARGIN)));
+        if entered > held {
+            (entered, now.seconds())
+        } else if left < held && now.seconds().saturating_sub(since) >= LEVEL_HOLD_SECONDS {
+            (left, now.seconds())
+        } else {
+            (held, since)
+        }
+    }
+}
+
+/// One reason for a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contribution {
+    /// What.
+    pub kind: Kind,
+    /// How much of it is left now.
+    pub strength: Decibans,
+    /// Raised by this very request.
+    pub fresh: bool,
+    /// When its line was written, in seconds since the epoch.
+    pub at: u32,
+    /// What changed, where this request shows it.
+    pub change: Change,
+}
+
+/// Why a score is what it is, strongest first. Empty when nothing is held against the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contributions {
+    items: [Option<Contribution>; LEDGER_LINES],
+}
+
+impl Contributions {
+    /// The contributions of `ledger` at `now`; `signals` are those of this request.
+    pub fn of(ledger: &Ledger, signals: &Signals, now: Timestamp) -> Self {
+        let mut contributions = Self::default();
+        let mut slots = contributions.items.iter_mut();
+        for line in ledger.lines() {
+            let strength = line.value(now);
+            // Less than half a point explains nothing.
+            if strength.units() < 16 {
+                continue;
+            }
+            let signal = signals.find(line.kind);
+            let change = signal.map_or(Change::None, |signal| signal.change);
+            let item = Contribution { kind: line.kind, strength, fresh: signal.is_some(), at: line.at, change };
+            if let Some(slot) = slots.next() {
+                *slot = Some(item);
+            }
+        }
+        // Empty places sort last; equal strengths stay in order of kind.
+        contributions.items.sort_unstable_by_key(|item| {
+            item.map_or((u16::MAX, u8::MAX), |item| {
+                (u16::MAX.saturating_sub(item.strength.units()).saturating_sub(1), item.kind.number())
+            })
+        });
+        contributions
+    }
+
+    /// The contributions, strongest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Contribution> {
+        self.items.iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_left_five_points_lower_and_five_minutes_later() {
+        let thresholds = Thresholds::default();
+        let t = |seconds| Timestamp::from_seconds(1_000_000u32.saturating_add(seconds));
+        let (level, since) = thresholds.next(Score::new(20), Level::Low, 0, t(0));
+        assert_eq!(level, Level::High);
+        assert_eq!(thresholds.next(Score::new(16), level, since, t(900)).0, Level::High, "within the margin");
+        assert_eq!(thresholds.next(Score::new(0), level, since, t(299)).0, Level::High, "held");
+        assert_eq!(thresholds.next(Score::new(14), level, since, t(300)).0, Level::Elevated);
+        assert_eq!(thresholds.next(Score::new(40), level, since, t(1)).0, Level::Critical, "up at once");
+    }
+}

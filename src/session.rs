@@ -1,0 +1,161 @@
+//! A session: everything that is kept between two requests, at most 256 bytes of it.
+//! How it is written down is `session/codec.rs`, where it is kept `session/table.rs`.
+
+pub mod bucket;
+pub mod codec;
+pub mod local;
+pub mod table;
+
+use crate::{
+    baseline::Baseline,
+    evidence::Ledger,
+    facts::{Actor, Tier},
+    score::Level,
+    time::{Span, Timestamp},
+};
+
+/// A decision that outlives its request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sanction {
+    /// None.
+    #[default]
+    None,
+    /// Everything is refused until this second since the epoch.
+    Suspended(u32),
+    /// Everything is refused until a fresh authentication.
+    Revoked,
+}
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Level with hysteresis.
+    pub level: Level,
+    /// When that level was entered, in seconds since the epoch.
+    pub level_since: u32,
+    /// Sanction in force.
+    pub sanction: Sanction,
+    /// When it was imposed, in seconds since the epoch.
+    pub sanctioned: u32,
+    /// Newest `auth_time` seen, in seconds since the epoch.
+    pub auth_time: u32,
+    /// The last token's `acr` satisfied the step-up configuration.
+    pub acr_satisfied: bool,
+    /// When a step-up challenge was last due, in seconds since the epoch; 0 when never or when answered.
+    pub challenged: u32,
+}
+
+/// What is kept of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    /// What drives it.
+    pub actor: Actor,
+    /// When it was first seen, in seconds since the epoch.
+    pub created: u32,
+    /// When it was last seen.
+    pub seen: Timestamp,
+    /// Requests seen, forwarded or not.
+    pub requests: u32,
+    /// What it looked like until now.
+    pub baseline: Baseline,
+    /// What is held against it.
+    pub evidence: Ledger,
+    /// Where it stands.
+    pub standing: Standing,
+}
+
+impl Session {
+    /// A session first seen `now`.
+    pub fn new(actor: Actor, now: Timestamp) -> Self {
+        Self { actor, created: now.seconds(), seen: now, ..Self::default() }
+    }
+
+    /// Whether a sanction is in force at `now`.
+    pub fn sanctioned(&self, now: Timestamp) -> bool {
+        match self.standing.sanction {
+            Sanction::None => false,
+            Sanction::Suspended(until) => now.seconds() < until,
+            Sanction::Revoked => true,
+        }
+    }
+
+    /// Whether it has been silent for longer than `idle`.
+    pub fn expired(&self, now: Timestamp, idle: Span) -> bool {
+        now.since(self.seen) > idle
+    }
+
+    /// The law of merging two copies that went apart: commutative, associative, idempotent.
+    ///
+    /// Times and counters take the larger value, marks the union, evidence the latest line of each kind; what has no
+    /// natural join (networks, mix, level) comes whole from the copy seen last. A fresh authentication known to either
+    /// clears the older evidence that it answers.
+    pub fn merge(self, other: Self) -> Self {
+        let (last, first) = if self.order() >= other.order() { (self, other) } else { (other, self) };
+        let mut merged = last;
+        merged.created = last.created.min(first.created);
+        merged.requests = last.requests.max(first.requests);
+        merged.evidence = last.evidence.merge(first.evidence);
+        let (a, b) = (&last.standing, &first.standing);
+        merged.standing.auth_time = a.auth_time.max(b.auth_time);
+        merged.standing.challenged = a.challenged.max(b.challenged);
+        (merged.standing.sanctioned, merged.standing.sanction) =
+            (a.sanctioned, a.sanction).max((b.sanctioned, b.sanction));
+        let (a, b) = (&last.baseline, &first.baseline);
+        let base = &mut merged.baseline;
+        base.requests = a.requests.max(b.requests);
+        base.tier = a.tier.max(b.tier);
+        base.endpoints = a.endpoints | b.endpoints;
+        base.targets.iter_mut().zip(b.targets).for_each(|(into, from)| *into |= from);
+        (base.posture_since, base.posture) = (a.posture_since, a.posture).max((b.posture_since, b.posture));
+        base.writes = a.writes.max(b.writes);
+        base.exports = a.exports.max(b.exports);
+        base.volume = a.volume.max(b.volume);
+        merged.answer();
+        merged
+    }
+
+    /// Clears the evidence that the newest authentication answers: everything about who drives the session from where
+    /// with what, up to that second. What it did, and what its device is, stay.
+    pub fn answer(&mut self) {
+        use crate::signal::{Group, Kind};
+        let auth_time = self.standing.auth_time;
+        self.evidence.clear(|line| {
+            line.at <= auth_time
+                && line.kind != Kind::PostureDegraded
+                && matches!(line.kind.row().group, Group::Network | Group::Device | Group::Privilege | Group::Identity)
+        });
+        if self.standing.sanction == Sanction::Revoked && self.standing.sanctioned < auth_time {
+            self.standing.sanction = Sanction::None;
+        }
+    }
+
+    /// Clears what a device's lost posture added, once the device is compliant again; the level may fall with it at once.
+    pub fn restore_posture(&mut self) {
+        use crate::signal::{Decibans, Kind};
+        if self.evidence.line(Kind::PostureDegraded).is_some_and(|line| line.strength != Decibans::ZERO) {
+            self.evidence.clear(|line| line.kind == Kind::PostureDegraded);
+            self.standing.level = Level::Low;
+        }
+    }
+
+    /// A total order of copies by what is taken whole: later first, then by content, so that two never tie unless equal.
+    fn order(&self) -> (Timestamp, [u8; crate::bounds::SESSION_BYTES]) {
+        let level =
+            Standing { level: self.standing.level, level_since: self.standing.level_since, ..Standing::default() };
+        let standing = Standing { acr_satisfied: self.standing.acr_satisfied, ..level };
+        let habits = Baseline {
+            requests: 0,
+            tier: Tier::Public,
+            endpoints: 0,
+            targets: [0; crate::bounds::TARGET_BYTES],
+            posture: None,
+            posture_since: 0,
+            writes: 0,
+            exports: 0,
+            volume: 0,
+            ..self.baseline
+        };
+        let whole = Self { created: 0, requests: 0, evidence: Ledger::default(), standing, baseline: habits, ..*self };
+        (self.seen, codec::encode(&whole))
+    }
+}

@@ -1,0 +1,329 @@
+//! What a detector can say: the kinds of signal, their catalogue, and one request's worth of them.
+//! The detectors are in `signal/`, one file for one thing to look at. They read the baseline and change nothing.
+
+pub mod behaviour;
+pub mod binding;
+pub mod device;
+pub mod identity;
+pub mod network;
+pub mod privilege;
+pub mod probing;
+pub mod travel;
+
+use crate::{
+    baseline::Baseline,
+    facts::{
+        Actor, Country, Facts,
+        device::{Posture, UserAgent},
+    },
+    time::Span,
+};
+
+/// Evidence strength in 1/32 deciban. 10 decibans make the odds of wrong hands ten times worse.
+/// `10 * log10(P(observation | wrong hands) / P(observation | right hands))` (Good, 1950).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Decibans(u16);
+
+impl Decibans {
+    /// No evidence.
+    pub const ZERO: Self = Self(0);
+    /// The most one ledger line can hold: just under 64 decibans.
+    pub const MAX: Self = Self(2047);
+
+    /// `points` whole decibans, at most 63.
+    pub const fn points(points: u8) -> Self {
+        Self::raw((points as u16).saturating_mul(32))
+    }
+
+    /// From 1/32 decibans, clamped to [`Decibans::MAX`].
+    pub const fn raw(units: u16) -> Self {
+        if units > Self::MAX.0 { Self::MAX } else { Self(units) }
+    }
+
+    /// In 1/32 decibans.
+    pub const fn units(self) -> u16 {
+        self.0
+    }
+
+    /// `numerator / denominator` of this strength.
+    pub fn scaled(self, numerator: u16, denominator: u16) -> Self {
+        let product = u32::from(self.0).saturating_mul(u32::from(numerator));
+        Self::raw(u16::try_from(product.checked_div(u32::from(denominator)).unwrap_or(0)).unwrap_or(u16::MAX))
+    }
+
+    /// The sum, clamped.
+    pub const fn plus(self, other: Self) -> Self {
+        Self::raw(self.0.saturating_add(other.0))
+    }
+}
+
+/// What belongs together: evidence of one group says the same thing in several ways and must not be counted twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Group {
+    /// Where requests come from.
+    Network = 0,
+    /// What sends them.
+    Device = 1,
+    /// What they reach for.
+    Privilege = 2,
+    /// How they are made.
+    Behaviour = 3,
+    /// How they identify themselves.
+    Identity = 4,
+}
+
+/// Number of groups.
+pub const GROUPS: usize = 5;
+
+/// Where a default weight comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// A stated assumption, with its reason in the catalogue row.
+    Assumed,
+    /// A hard criterion: not a likelihood but a rule.
+    Rule,
+}
+
+/// One row of the catalogue.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The kind.
+    pub kind: Kind,
+    /// Its name in config, headers, metrics and docs.
+    pub name: &'static str,
+    /// The group it counts in.
+    pub group: Group,
+    /// Default weight in whole decibans (points).
+    pub weight: u8,
+    /// Time in which a contribution halves.
+    pub half_life: Span,
+    /// Where the weight comes from.
+    pub basis: Basis,
+    /// Why this weight.
+    pub reason: &'static str,
+    /// OWASP NHI 2025, OWASP Agentic 2026 and NIST tags.
+    pub tags: &'static [&'static str],
+}
+
+macro_rules! catalogue {
+    ($($number:literal $kind:ident $name:literal $group:ident $weight:literal $minutes:literal min $basis:ident
+        [$($tag:literal),*] $reason:literal;)*) => {
+        /// A kind of signal. The number is what the session table stores: never reuse one.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Kind { $(#[doc = $reason] $kind = $number,)* }
+
+        /// Every kind, in the order of their numbers.
+        pub const CATALOGUE: &[Row] = &[$(Row {
+            kind: Kind::$kind, name: $name, group: Group::$group, weight: $weight,
+            half_life: Span::from_minutes($minutes), basis: Basis::$basis, reason: $reason, tags: &[$($tag),*],
+        },)*];
+
+        impl Kind {
+            /// The kind with this number.
+            pub const fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(Self::$kind),)* _ => None }
+            }
+
+            /// The number that the session table stores, 1..=31.
+            pub const fn number(self) -> u8 {
+                match self { $(Self::$kind => $number,)* }
+            }
+
+            /// The catalogue row.
+            pub const fn row(self) -> Row {
+                match self { $(Self::$kind => Row {
+                    kind: Self::$kind, name: $name, group: Group::$group, weight: $weight,
+                    half_life: Span::from_minutes($minutes), basis: Basis::$basis, reason: $reason, tags: &[$($tag),*],
+                },)* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    1 NewNetwork "new_network" Network 3 30 min Assumed ["PR.AA-05"]
+        "a /24 or /48 never seen in this session; owners show it daily (DHCP, carrier NAT), so it is weak";
+    2 NewAsn "new_asn" Network 15 30 min Assumed ["PR.AA-05", "NHI9"]
+        "an autonomous system never seen: .97 of strangers against .03 of owners";
+    3 NewCountry "new_country" Network 22 30 min Assumed ["PR.AA-05", "NHI2"]
+        "a country never seen: .90 of strangers against .005 of owners";
+    4 ImpossibleTravel "impossible_travel" Network 25 30 min Assumed ["PR.AA-05"]
+        "faster than 1,000 km/h and farther than 500 km, not through a hosting provider or VPN";
+    5 ConcurrentNetworks "concurrent_networks" Network 25 30 min Assumed ["PR.AA-05", "NHI9"]
+        "two autonomous systems taking turns within minutes: two drivers";
+    6 UserAgentChanged "user_agent_changed" Device 22 480 min Assumed ["PR.AA-05"]
+        "another browser family or operating system, or an older version: .85 of strangers against .005 of owners";
+    7 TlsFingerprintChanged "tls_fingerprint_changed" Device 6 480 min Assumed ["PR.AA-05"]
+        "a JA4 never seen: .66 of strangers against .16 of owners, whose resumption and QUIC change it";
+    8 PostureDegraded "posture_degraded" Device 20 480 min Rule ["PR.AA-05", "SP800-207-3.3"]
+        "the device was compliant in this session and is not any more";
+    9 BindingLost "binding_lost" Device 25 480 min Assumed ["NHI4", "PR.AA-05"]
+        "a key-bound session (DPoP, mTLS) goes on without its key: owners keep theirs";
+    10 BindingChanged "binding_changed" Device 12 480 min Assumed ["NHI4", "PR.AA-05"]
+        "a key-bound session goes on with another key; owners rotate keys at times";
+    11 SensitiveFirstUse "sensitive_first_use" Privilege 20 240 min Assumed ["NHI5", "ASI03", "PR.AA-05"]
+        "a mature session reaches for a tier it never used; strongest for services, whose work repeats";
+    12 ScopeWidened "scope_widened" Privilege 10 240 min Assumed ["NHI5", "ASI03"]
+        "the granted scope grew in mid-session without a fresh authentication";
+    13 OutOfScope "out_of_scope" Privilege 30 240 min Rule ["ASI02", "ASI03", "NHI5"]
+        "a tool that the token does not declare";
+    14 BulkExport "bulk_export" Behaviour 25 30 min Assumed ["ASI02", "NHI2", "DE.CM"]
+        "new targets exported at a rate unlike this session until now (Bernoulli CUSUM)";
+    15 MixDrift "mix_drift" Behaviour 8 30 min Assumed ["ASI01", "ASI10", "DE.CM"]
+        "the mix of reads, writes, exports and administration left its own past (chi-square)";
+    16 ErrorProbing "error_probing" Behaviour 15 10 min Assumed ["DE.CM"]
+        "a streak of 401, 403 and 404 answers (Bernoulli CUSUM)";
+    17 DuplicateIdentity "duplicate_identity" Identity 30 240 min Rule ["NHI4"]
+        "two credentials in one request: something between client and gateway is confused or hostile";
+    18 MalformedIdentity "malformed_identity" Identity 10 240 min Rule ["NHI4"]
+        "a credential that cannot be parsed beside one that can";
+}
+
+/// What changed, for the reasons: never an address, never a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing to show.
+    None,
+    /// Autonomous systems, old and new.
+    Asn(u32, u32),
+    /// Countries, old and new.
+    Country(Country, Country),
+    /// Posture, old and new.
+    Posture(Posture, Posture),
+    /// Clients, old and new.
+    UserAgent(UserAgent, UserAgent),
+    /// Tiers, highest until now and new.
+    Tier(crate::facts::Tier, crate::facts::Tier),
+    /// Sizes of the granted scope, old and new.
+    Scope(u8, u8),
+    /// Kilometres travelled and the minutes that it took.
+    Travel(u32, u32),
+    /// Exports counted over the session.
+    Exports(u16),
+    /// The access that the mix drifted to.
+    Mix(crate::facts::Access),
+}
+
+/// One detector's output on one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// What was seen.
+    pub kind: Kind,
+    /// How strong it is here.
+    pub weight: Decibans,
+    /// What changed.
+    pub change: Change,
+}
+
+/// The signals of one request: at most one a kind, in the order they were raised.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Signals {
+    items: [Option<Signal>; 12],
+    len: usize,
+}
+
+impl Signals {
+    /// Adds a signal; one that says nothing (weight zero) is dropped.
+    pub fn raise(&mut self, signal: Signal) {
+        if signal.weight == Decibans::ZERO {
+            return;
+        }
+        if let Some(slot) = self.items.get_mut(self.len) {
+            *slot = Some(signal);
+            self.len = self.len.saturating_add(1);
+        }
+    }
+
+    /// The signals raised.
+    pub fn iter(&self) -> impl Iterator<Item = &Signal> {
+        self.items.iter().flatten()
+    }
+
+    /// The signal of this kind, if raised.
+    pub fn find(&self, kind: Kind) -> Option<&Signal> {
+        self.iter().find(|signal| signal.kind == kind)
+    }
+
+    /// One bit a kind raised, bit `n` for the kind with number `n`.
+    pub fn mask(&self) -> u32 {
+        self.iter().fold(0, |mask, signal| mask | signal.kind.bit())
+    }
+}
+
+impl Kind {
+    /// This kind's bit in a set of kinds.
+    pub const fn bit(self) -> u32 {
+        1u32.wrapping_shl(self.number() as u32)
+    }
+
+    /// The kind of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        CATALOGUE.iter().find(|row| row.name == name).map(|row| row.kind)
+    }
+}
+
+/// The weight of each kind: the catalogue's, unless the configuration says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weights([Decibans; 32]);
+
+impl Default for Weights {
+    fn default() -> Self {
+        let mut weights = Self([Decibans::ZERO; 32]);
+        CATALOGUE.iter().for_each(|row| weights.set(row.kind, Decibans::points(row.weight)));
+        weights
+    }
+}
+
+impl Weights {
+    /// The weight of `kind`.
+    pub fn of(&self, kind: Kind) -> Decibans {
+        self.0.get(usize::from(kind.number())).copied().unwrap_or(Decibans::ZERO)
+    }
+
+    /// Sets the weight of `kind`; zero switches the detector off.
+    pub fn set(&mut self, kind: Kind, weight: Decibans) {
+        if let Some(slot) = self.0.get_mut(usize::from(kind.number())) {
+            *slot = weight;
+        }
+    }
+}
+
+/// What every detector looks at.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The request.
+    pub facts: &'a Facts,
+    /// What the session looked like until now.
+    pub baseline: &'a Baseline,
+    /// Configured weights.
+    pub weights: &'a Weights,
+    /// The authentication is newer than everything in the ledger.
+    pub fresh: bool,
+}
+
+impl Scene<'_> {
+    /// The configured weight of `kind`.
+    pub fn weight(&self, kind: Kind) -> Decibans {
+        self.weights.of(kind)
+    }
+
+    /// Whether the actor is a machine whose work repeats.
+    pub fn repetitive(&self) -> bool {
+        matches!(self.facts.actor, Actor::Service | Actor::ApiKey)
+    }
+}
+
+/// Runs every detector. The order is that of the catalogue; none sees another's output.
+pub fn detect(scene: Scene<'_>) -> Signals {
+    let mut signals = Signals::default();
+    network::detect(scene, &mut signals);
+    travel::detect(scene, &mut signals);
+    device::detect(scene, &mut signals);
+    binding::detect(scene, &mut signals);
+    privilege::detect(scene, &mut signals);
+    behaviour::detect(scene, &mut signals);
+    identity::detect(scene, &mut signals);
+    signals
+}

@@ -1,0 +1,49 @@
+//! The client: User-Agent, TLS fingerprint and device posture that do not fit this session's past.
+//! Keys that credentials are bound to are in `binding.rs`.
+
+use crate::{
+    facts::device::Posture,
+    signal::{Change, Kind, Scene, Signal, Signals},
+};
+
+/// Raises `user_agent_changed`, `tls_fingerprint_changed` and `posture_degraded`.
+pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
+    user_agent(scene, signals);
+    let ja4 = scene.facts.device.ja4.filter(|ja4| *ja4 != 0);
+    let [latest, _] = scene.baseline.ja4;
+    if let Some(ja4) = ja4
+        && latest != 0
+        && !scene.baseline.ja4.contains(&ja4)
+    {
+        let weight = scene.weight(Kind::TlsFingerprintChanged);
+        signals.raise(Signal { kind: Kind::TlsFingerprintChanged, weight, change: Change::None });
+    }
+    posture(scene, signals);
+}
+
+fn user_agent(scene: Scene<'_>, signals: &mut Signals) {
+    let [Some(old), other] = scene.baseline.user_agents else { return };
+    let Some(new) = scene.facts.device.user_agent else { return };
+    let full = scene.weight(Kind::UserAgentChanged);
+    let same = [Some(old), other].into_iter().flatten().find(|known| (known.family, known.os) == (new.family, new.os));
+    let weight = match same {
+        // Software is upgraded all the time and downgraded by hardly anybody.
+        Some(known) if new.version < known.version => full.scaled(1, 2),
+        Some(_) => return,
+        None => full,
+    };
+    signals.raise(Signal { kind: Kind::UserAgentChanged, weight, change: Change::UserAgent(old, new) });
+}
+
+fn posture(scene: Scene<'_>, signals: &mut Signals) {
+    let (Some(Posture::Compliant), Some(new)) = (scene.baseline.posture, scene.facts.device.posture) else { return };
+    let full = scene.weight(Kind::PostureDegraded);
+    let weight = match new {
+        Posture::Compliant => return,
+        Posture::NotCompliant => full,
+        // Not heard of is not the same as known to be bad.
+        Posture::Unknown => full.scaled(2, 5),
+    };
+    let change = Change::Posture(Posture::Compliant, new);
+    signals.raise(Signal { kind: Kind::PostureDegraded, weight, change });
+}

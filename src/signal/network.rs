@@ -1,0 +1,63 @@
+//! Networks: a prefix, autonomous system or country that this session never used, and two networks taking turns.
+//! Distance and speed are in `travel.rs`.
+
+use crate::{
+    baseline::{Baseline, KnownNetwork},
+    facts::NetworkKind,
+    signal::{Change, Kind, Scene, Signal, Signals},
+};
+
+/// Raises `new_network`, `new_asn`, `new_country` and `concurrent_networks`. Silent while no network is known.
+pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
+    let Some(usual) = usual(scene.baseline) else { return };
+    let network = &scene.facts.network;
+    // Carriers move people between prefixes, systems and address pools all day, but not across borders.
+    let at_home = network.kind == NetworkKind::Access
+        && usual.kind == NetworkKind::Access
+        && network.country.is_some()
+        && network.country == usual.country;
+    if let Some(prefix) = network.prefix
+        && !scene.baseline.known_networks().any(|known| known.prefix == prefix)
+    {
+        let weight = scene.weight(Kind::NewNetwork);
+        // Cloud workloads get an address a job.
+        let weight = if at_home || scene.repetitive() { weight.scaled(1, 3) } else { weight };
+        signals.raise(Signal { kind: Kind::NewNetwork, weight, change: Change::None });
+    }
+    if let Some(asn) = network.asn
+        && usual.asn != 0
+        && !scene.baseline.knows_asn(asn)
+    {
+        let full = scene.weight(Kind::NewAsn);
+        let weight = if at_home {
+            full.scaled(1, 3)
+        } else if network.kind != usual.kind && network.kind != NetworkKind::Access {
+            // From people to machines: what a replayed token looks like.
+            full.scaled(5, 4)
+        } else {
+            full
+        };
+        signals.raise(Signal { kind: Kind::NewAsn, weight, change: Change::Asn(usual.asn, asn) });
+    }
+    if let (Some(country), Some(old)) = (network.country, usual.country)
+        && !scene.baseline.known_networks().any(|known| known.country == Some(country))
+    {
+        let change = Change::Country(old, country);
+        signals.raise(Signal { kind: Kind::NewCountry, weight: scene.weight(Kind::NewCountry), change });
+    }
+    if scene.baseline.is_switch(scene.facts) && scene.baseline.switches_with(scene.facts) >= TURNS {
+        let full = scene.weight(Kind::ConcurrentNetworks);
+        // A phone at the edge of its Wi-Fi takes turns too, inside one country.
+        let weight = if at_home { full.scaled(1, 5) } else { full };
+        let change = Change::Asn(usual.asn, network.asn.unwrap_or(0));
+        signals.raise(Signal { kind: Kind::ConcurrentNetworks, weight, change });
+    }
+}
+
+/// Switches back and forth from which two networks are said to take turns: A, B, A, B.
+const TURNS: u8 = 2;
+
+/// The network used last: what the session is compared with.
+fn usual(baseline: &Baseline) -> Option<&KnownNetwork> {
+    baseline.known_networks().next()
+}
