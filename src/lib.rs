@@ -1,1 +1,3 @@
 //! Session Risk
+
+pub mod facts;

@@ -1,0 +1,3 @@
+//! Facts: one request as the core sees it.
+
+pub mod client;
