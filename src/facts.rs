@@ -1,3 +1,4 @@
 //! Facts: one request as the core sees it.
 
 pub mod client;
+pub mod glob;
