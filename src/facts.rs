@@ -1,4 +1,5 @@
 //! Facts: one request as the core sees it.
 
 pub mod client;
+pub mod credential;
 pub mod glob;
