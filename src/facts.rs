@@ -4,3 +4,4 @@ pub mod client;
 pub mod credential;
 pub mod device;
 pub mod glob;
+pub mod token;
