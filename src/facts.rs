@@ -1,5 +1,6 @@
 //! Facts: one request as the core sees it.
 
+pub mod agent;
 pub mod client;
 pub mod credential;
 pub mod device;
