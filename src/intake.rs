@@ -488,7 +488,9 @@ fn metadata_value(value: &[u8], name: Option<&str>) -> Option<ClaimValue> {
 fn hundredths(text: &str, limit: i16) -> Option<i16> {
     let degrees: f64 = text.parse().ok()?;
     let value = libm::round(degrees * 100.0);
-    if !(value.abs() <= f64::from(limit)) {
+    // A comparison with NaN is false, so NaN is refused too.
+    let within = value.abs() <= f64::from(limit);
+    if !within {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, reason = "within the limit, which is an i16")]

@@ -32,6 +32,7 @@ pub enum Work {
 
 /// What came of it.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack for a moment; a box would allocate")]
 pub enum Kept {
     /// A request was assessed; whether its session is in the table.
     Assessed(Assessment, bool),

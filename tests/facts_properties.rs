@@ -11,9 +11,7 @@ use session_risk::facts::client::{address, prefix, trusted};
 use session_risk::facts::credential::{Scheme, cookie, cookie_is_ambiguous, scheme, xfcc_hash};
 use session_risk::facts::device::{Family, Os, Posture, UserAgent};
 use session_risk::facts::glob::Glob;
-use session_risk::facts::token::{
-    Claim, ClaimPath, TokenError, decode_payload, payload_segment, read_claims,
-};
+use session_risk::facts::token::{Claim, ClaimPath, TokenError, decode_payload, payload_segment, read_claims};
 use std::net::IpAddr;
 
 /// Bytes that are likely to reach the corners: any, and those built from the separators and words that parsers look at.
@@ -71,10 +69,7 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
         b"[[",
         b"]]",
     ]);
-    prop_oneof![
-        vec(any::<u8>(), 0..256),
-        vec(pieces, 0..40).prop_map(|pieces| pieces.concat()),
-    ]
+    prop_oneof![vec(any::<u8>(), 0..256), vec(pieces, 0..40).prop_map(|pieces| pieces.concat()),]
 }
 
 fn json_text() -> impl Strategy<Value = String> {
@@ -82,18 +77,13 @@ fn json_text() -> impl Strategy<Value = String> {
 }
 
 fn authorization() -> impl Strategy<Value = String> {
-    let word = prop::sample::select(vec![
-        "Bearer", "bearer", "BEARER", "DPoP", "dpop", "Basic", "basic",
-    ]);
+    let word = prop::sample::select(vec!["Bearer", "bearer", "BEARER", "DPoP", "dpop", "Basic", "basic"]);
     (word, "[a-zA-Z0-9._~+/-]{1,20}=*").prop_map(|(word, token)| format!("{word} {token}"))
 }
 
 /// All claims given for one path, as (path, text).
 fn texts(payload: &[u8], paths: &[&str]) -> Result<Vec<(usize, String)>, TokenError> {
-    let paths: Vec<_> = paths
-        .iter()
-        .map(|path| ClaimPath::parse(path).unwrap())
-        .collect();
+    let paths: Vec<_> = paths.iter().map(|path| ClaimPath::parse(path).unwrap()).collect();
     let mut given = Vec::new();
     read_claims(payload, &paths, &mut |index, claim| {
         if let Claim::Text(text) | Claim::Item(text) = claim {

@@ -32,16 +32,17 @@ impl HeaderNames {
         Some(HeaderId(id))
     }
 
-    /// Picks the wanted ones out of a request's headers. Names are lower-case, as HTTP/2 and every gateway have them.
+    /// Picks the wanted ones out of a request's headers. Kong leaves names as the client
+    /// wrote them, so case does not count.
     pub fn pick<'a>(&self, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Headers<'a> {
         let mut headers = Headers::default();
         for (name, value) in pairs {
-            if name.starts_with(OWN_PREFIX) {
+            if name.get(..OWN_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN_PREFIX)) {
                 headers.own.push(name);
                 continue;
             }
             // Lengths differ far more often than they agree, so most comparisons end there.
-            let Some(id) = self.names.iter().position(|wanted| **wanted == *name) else { continue };
+            let Some(id) = self.names.iter().position(|wanted| wanted.eq_ignore_ascii_case(name)) else { continue };
             let Some(slot) = headers.values.get_mut(id) else { continue };
             match slot {
                 None => *slot = Some(value),

@@ -94,8 +94,7 @@ pub fn decode(bytes: &[u8]) -> Result<Session, CodecError> {
         return Err(CodecError::Length);
     }
     let mut input = Reader { bytes };
-    let mut session = Session::default();
-    session.seen = Timestamp::from_millis(input.u48()?);
+    let mut session = Session { seen: Timestamp::from_millis(input.u48()?), ..Session::default() };
     let past = &mut session.baseline;
     past.learned = Timestamp::from_millis(input.u48()?);
     session.created = input.u32()?;

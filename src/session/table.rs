@@ -103,6 +103,7 @@ impl Geometry {
 
 /// What to do with a session.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack for a moment; a box would allocate")]
 pub enum Step {
     /// Leave it as it is.
     Keep,

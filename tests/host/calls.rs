@@ -32,10 +32,7 @@ pub struct CallResponse {
 impl CallResponse {
     pub fn new(status: u16, body: &[u8]) -> CallResponse {
         let headers = vec![(b":status".to_vec(), status.to_string().into_bytes())];
-        CallResponse {
-            headers: Some(headers),
-            body: body.to_vec(),
-        }
+        CallResponse { headers: Some(headers), body: body.to_vec() }
     }
 
     pub fn broken() -> CallResponse {
@@ -50,12 +47,7 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     /// Runs `body` as the host call `name`, unless a test wants it to fail.
-    fn counted<A>(
-        mut self,
-        name: &'static str,
-        body: impl FnOnce(&mut Self, A) -> Answer,
-        args: A,
-    ) -> WasmResult<u32> {
+    fn counted<A>(mut self, name: &'static str, body: impl FnOnce(&mut Self, A) -> Answer, args: A) -> WasmResult<u32> {
         let state = self.caller.data_mut();
         *state.spent.hostcalls.entry(name).or_default() += 1;
         let fault = state.process.borrow_mut().enter(name);
@@ -65,11 +57,7 @@ impl Call<'_> {
         }
     }
 
-    pub(super) fn status<A>(
-        mut self,
-        body: impl FnOnce(&mut Self, A) -> Answer,
-        args: A,
-    ) -> WasmResult<u32> {
+    pub(super) fn status<A>(mut self, body: impl FnOnce(&mut Self, A) -> Answer, args: A) -> WasmResult<u32> {
         match body(&mut self, args) {
             Ok(()) => Ok(status::OK),
             Err(Fail::Status(status)) => Ok(status),
@@ -80,10 +68,7 @@ impl Call<'_> {
     pub(super) fn bytes(&self, at: u32, len: u32) -> Result<Vec<u8>, Fail> {
         let memory = self.caller.data().memory.unwrap().data(&self.caller);
         let range = at as usize..at as usize + len as usize;
-        memory
-            .get(range)
-            .map(<[u8]>::to_vec)
-            .ok_or(Fail::Status(status::INVALID_MEMORY))
+        memory.get(range).map(<[u8]>::to_vec).ok_or(Fail::Status(status::INVALID_MEMORY))
     }
 
     pub(super) fn put(&mut self, at: u32, bytes: &[u8]) -> Answer {
@@ -123,20 +108,12 @@ impl Call<'_> {
 
     /// What Envoy answers with a status where ngx_wasm_module traps.
     fn refuse<T>(&self, status: u32, text: &str) -> Result<T, Fail> {
-        if self.kong() {
-            trap(text)
-        } else {
-            Err(Fail::Status(status))
-        }
+        if self.kong() { trap(text) } else { Err(Fail::Status(status)) }
     }
 
     fn unless_bare(&self) -> Answer {
         let bare = self.profile() == Profile::Bare;
-        if bare {
-            Err(Fail::Status(status::UNIMPLEMENTED))
-        } else {
-            Ok(())
-        }
+        if bare { Err(Fail::Status(status::UNIMPLEMENTED)) } else { Ok(()) }
     }
 }
 
@@ -238,10 +215,7 @@ fn set_tick_period(call: &mut Call<'_>, (period,): (u32,)) -> Answer {
     if kong && root.is_some() {
         return trap("can only set tick_period in root context");
     }
-    let current = state
-        .roots
-        .entry(root.unwrap_or(state.context))
-        .or_default();
+    let current = state.roots.entry(root.unwrap_or(state.context)).or_default();
     if kong && period > 0 && *current > 0 {
         return trap("tick_period already set");
     }
@@ -284,17 +258,11 @@ const RESPONSE_BODY: u32 = 1;
 const REQUEST_HEADERS: u32 = 0;
 const RESPONSE_HEADERS: u32 = 2;
 
-fn get_buffer(
-    call: &mut Call<'_>,
-    (kind, start, max, at, len): (u32, u32, u32, u32, u32),
-) -> Answer {
+fn get_buffer(call: &mut Call<'_>, (kind, start, max, at, len): (u32, u32, u32, u32, u32)) -> Answer {
     let (kong, state) = (call.kong(), call.state());
     let phase = state.phase;
     let readable = match kind {
-        REQUEST_BODY => matches!(
-            phase,
-            Phase::RequestHeaders | Phase::RequestBody | Phase::Log
-        ),
+        REQUEST_BODY => matches!(phase, Phase::RequestHeaders | Phase::RequestBody | Phase::Log),
         RESPONSE_BODY => phase == Phase::ResponseBody,
         4 => matches!(phase, Phase::CallResponse | Phase::Log),
         _ => true,
@@ -323,10 +291,7 @@ fn get_buffer(
     call.give(&buffer[start..end], at, len)
 }
 
-fn set_buffer(
-    call: &mut Call<'_>,
-    (kind, start, size, bytes, len): (u32, u32, u32, u32, u32),
-) -> Answer {
+fn set_buffer(call: &mut Call<'_>, (kind, start, size, bytes, len): (u32, u32, u32, u32, u32)) -> Answer {
     let bytes = call.bytes(bytes, len)?;
     let (kong, state) = (call.kong(), call.state());
     let buffer = match (kind, state.phase, state.stream()) {
@@ -360,20 +325,11 @@ fn map(state: &mut State, map: u32) -> Option<Pairs> {
 fn map_mut<'a>(call: &'a mut Call<'_>, map: u32) -> Result<&'a mut Pairs, Fail> {
     let (kong, state) = (call.kong(), call.state());
     let phase = state.phase;
-    let early = matches!(
-        phase,
-        Phase::RequestHeaders | Phase::RequestBody | Phase::CallResponse
-    );
+    let early = matches!(phase, Phase::RequestHeaders | Phase::RequestBody | Phase::CallResponse);
     match (map, state.stream()) {
-        (REQUEST_HEADERS, Some(s)) if if kong { early } else { s.request_open } => {
-            Ok(&mut s.request)
-        }
+        (REQUEST_HEADERS, Some(s)) if if kong { early } else { s.request_open } => Ok(&mut s.request),
         (RESPONSE_HEADERS, Some(s))
-            if if kong {
-                early || phase == Phase::ResponseHeaders
-            } else {
-                s.response_open
-            } =>
+            if if kong { early || phase == Phase::ResponseHeaders } else { s.response_open } =>
         {
             Ok(&mut s.response)
         }
@@ -391,8 +347,7 @@ fn get_pairs(call: &mut Call<'_>, (kind, at, len): (u32, u32, u32)) -> Answer {
     if call.kong() {
         let mut pairs = pairs.ok_or(Fail::Status(status::BAD_ARGUMENT))?;
         if pairs.len() > KONG_MAX_PAIRS {
-            call.state()
-                .log(3, "marshalled map truncated to 100 elements");
+            call.state().log(3, "marshalled map truncated to 100 elements");
             pairs.truncate(KONG_MAX_PAIRS);
         }
         return call.give(&encode_pairs(&pairs), at, len);
@@ -409,46 +364,25 @@ fn set_pairs(call: &mut Call<'_>, (map, bytes, len): (u32, u32, u32)) -> Answer 
     Ok(())
 }
 
-fn get_header(
-    call: &mut Call<'_>,
-    (kind, name, name_len, at, len): (u32, u32, u32, u32, u32),
-) -> Answer {
+fn get_header(call: &mut Call<'_>, (kind, name, name_len, at, len): (u32, u32, u32, u32, u32)) -> Answer {
     let name = call.bytes(name, name_len)?;
-    let absent = if call.kong() {
-        status::NOT_FOUND
-    } else {
-        status::BAD_ARGUMENT
-    };
+    let absent = if call.kong() { status::NOT_FOUND } else { status::BAD_ARGUMENT };
     let pairs = map(call.state(), kind).ok_or(Fail::Status(absent))?;
     let value = find(&pairs, &name).ok_or(Fail::Status(status::NOT_FOUND))?;
     call.give(value, at, len)
 }
 
-fn add_header(
-    call: &mut Call<'_>,
-    (map, name, name_len, value, value_len): (u32, u32, u32, u32, u32),
-) -> Answer {
-    let pair = (
-        call.bytes(name, name_len)?.to_ascii_lowercase(),
-        call.bytes(value, value_len)?,
-    );
+fn add_header(call: &mut Call<'_>, (map, name, name_len, value, value_len): (u32, u32, u32, u32, u32)) -> Answer {
+    let pair = (call.bytes(name, name_len)?.to_ascii_lowercase(), call.bytes(value, value_len)?);
     map_mut(call, map)?.push(pair);
     Ok(())
 }
 
 /// Takes the place of the first copy; the others go.
-fn replace_header(
-    call: &mut Call<'_>,
-    (map, name, name_len, value, value_len): (u32, u32, u32, u32, u32),
-) -> Answer {
-    let (name, value) = (
-        call.bytes(name, name_len)?.to_ascii_lowercase(),
-        call.bytes(value, value_len)?,
-    );
+fn replace_header(call: &mut Call<'_>, (map, name, name_len, value, value_len): (u32, u32, u32, u32, u32)) -> Answer {
+    let (name, value) = (call.bytes(name, name_len)?.to_ascii_lowercase(), call.bytes(value, value_len)?);
     let pairs = map_mut(call, map)?;
-    let first = pairs
-        .iter()
-        .position(|(key, _)| key.eq_ignore_ascii_case(&name));
+    let first = pairs.iter().position(|(key, _)| key.eq_ignore_ascii_case(&name));
     pairs.retain(|(key, _)| !key.eq_ignore_ascii_case(&name));
     pairs.insert(first.unwrap_or(pairs.len()), (name, value));
     Ok(())
@@ -507,11 +441,7 @@ fn get_property(call: &mut Call<'_>, (path, path_len, at, len): (u32, u32, u32, 
         (_, Some(stream)) => {
             let state = path.strip_prefix("filter_state\0").map(str::to_owned);
             let own = state.unwrap_or_else(|| format!("wasm.{path}"));
-            stream
-                .properties
-                .get(&path)
-                .or_else(|| stream.filter_state.get(&own))
-                .cloned()
+            stream.properties.get(&path).or_else(|| stream.filter_state.get(&own)).cloned()
         }
         (_, None) => None,
     };
@@ -530,18 +460,12 @@ fn kong_property(path: &str, stream: &super::stream::Stream) -> Option<Vec<u8>> 
     if !path.starts_with("ngx.") && !KONG_PROPERTIES.contains(&path) {
         return None;
     }
-    let given = stream
-        .properties
-        .iter()
-        .find(|(name, _)| name.replace('\0', ".") == path);
+    let given = stream.properties.iter().find(|(name, _)| name.replace('\0', ".") == path);
     let value = given?.1.clone();
     Some(match (path, value.as_slice()) {
         ("source.address" | "destination.address", address) => {
             let colons = address.iter().filter(|byte| **byte == b':').count();
-            let end = address
-                .iter()
-                .rposition(|byte| *byte == b':')
-                .unwrap_or(address.len());
+            let end = address.iter().rposition(|byte| *byte == b':').unwrap_or(address.len());
             match address {
                 [b'[', .., _] => address[1..end - 1].to_vec(),
                 _ if colons == 1 => address[..end].to_vec(),
@@ -550,27 +474,20 @@ fn kong_property(path: &str, stream: &super::stream::Stream) -> Option<Vec<u8>> 
         }
         ("connection.mtls", [flag]) => (*flag == 1).to_string().into_bytes(),
         (_, &[a, b, c, d, e, f, g, h]) if path.ends_with("port") || path.ends_with("size") => {
-            u64::from_le_bytes([a, b, c, d, e, f, g, h])
-                .to_string()
-                .into_bytes()
+            u64::from_le_bytes([a, b, c, d, e, f, g, h]).to_string().into_bytes()
         }
         _ => value,
     })
 }
 
-fn set_property(
-    call: &mut Call<'_>,
-    (path, path_len, value, value_len): (u32, u32, u32, u32),
-) -> Answer {
+fn set_property(call: &mut Call<'_>, (path, path_len, value, value_len): (u32, u32, u32, u32)) -> Answer {
     let path = String::from_utf8_lossy(&call.bytes(path, path_len)?).into_owned();
     let value = call.bytes(value, value_len)?;
     let (kong, state) = (call.kong(), call.state());
-    let stream = state
-        .stream()
-        .ok_or(Fail::Status(match kong && path.contains(['\0', '.']) {
-            true => status::INTERNAL_FAILURE,
-            false => status::NOT_FOUND,
-        }))?;
+    let stream = state.stream().ok_or(Fail::Status(match kong && path.contains(['\0', '.']) {
+        true => status::INTERNAL_FAILURE,
+        false => status::NOT_FOUND,
+    }))?;
     let dotted = path.replace('\0', ".");
     let name = match kong {
         false => format!("wasm.{path}"),
@@ -591,27 +508,16 @@ fn zone(call: &Call<'_>) -> Answer {
     }
 }
 
-fn get_shared(
-    call: &mut Call<'_>,
-    (key, key_len, at, len, cas): (u32, u32, u32, u32, u32),
-) -> Answer {
+fn get_shared(call: &mut Call<'_>, (key, key_len, at, len, cas): (u32, u32, u32, u32, u32)) -> Answer {
     zone(call)?;
     let key = call.bytes(key, key_len)?;
-    let found = call
-        .state()
-        .process
-        .borrow()
-        .read(&key)
-        .map(|e| (e.value.clone(), e.cas));
+    let found = call.state().process.borrow().read(&key).map(|e| (e.value.clone(), e.cas));
     let (value, number) = found.ok_or(Fail::Status(status::NOT_FOUND))?;
     call.give(&value, at, len)?;
     call.put_word(cas, number)
 }
 
-fn set_shared(
-    call: &mut Call<'_>,
-    (key, key_len, value, value_len, cas): (u32, u32, u32, u32, u32),
-) -> Answer {
+fn set_shared(call: &mut Call<'_>, (key, key_len, value, value_len, cas): (u32, u32, u32, u32, u32)) -> Answer {
     zone(call)?;
     let key = call.bytes(key, key_len)?;
     let bytes = call.bytes(value, value_len)?;
@@ -621,19 +527,12 @@ fn set_shared(
 
 fn define_metric(call: &mut Call<'_>, (kind, name, len, id): (u32, u32, u32, u32)) -> Answer {
     let name = call.bytes(name, len)?;
-    let metric = call
-        .state()
-        .process
-        .borrow_mut()
-        .define_metric(kind, &name)?;
+    let metric = call.state().process.borrow_mut().define_metric(kind, &name)?;
     call.put_word(id, metric)
 }
 
 fn increment_metric(call: &mut Call<'_>, (id, offset): (u32, i64)) -> Answer {
-    call.state()
-        .process
-        .borrow_mut()
-        .increment_metric(id, offset)
+    call.state().process.borrow_mut().increment_metric(id, offset)
 }
 
 fn record_metric(call: &mut Call<'_>, (id, value): (u32, u64)) -> Answer {
@@ -662,16 +561,7 @@ fn continue_stream(call: &mut Call<'_>, (kind,): (u32,)) -> Answer {
 #[allow(clippy::type_complexity)]
 fn send_local_response(
     call: &mut Call<'_>,
-    (code, details, details_len, body, body_len, headers, headers_len, grpc): (
-        u32,
-        u32,
-        u32,
-        u32,
-        u32,
-        u32,
-        u32,
-        i32,
-    ),
+    (code, details, details_len, body, body_len, headers, headers_len, grpc): (u32, u32, u32, u32, u32, u32, u32, i32),
 ) -> Answer {
     let details = call.bytes(details, details_len)?;
     let body = call.bytes(body, body_len)?;
@@ -682,10 +572,7 @@ fn send_local_response(
     let reply = LocalReply {
         status: code as u16,
         details: String::from_utf8_lossy(&details).into_owned(),
-        headers: headers
-            .into_iter()
-            .map(|(k, v)| (k.to_ascii_lowercase(), v))
-            .collect(),
+        headers: headers.into_iter().map(|(k, v)| (k.to_ascii_lowercase(), v)).collect(),
         body,
     };
     let kong = call.kong();
@@ -723,35 +610,20 @@ fn http_call(
     let headers = decode_pairs(&call.bytes(headers, headers_len)?).unwrap_or_default();
     let body = call.bytes(body, body_len)?;
     let (kong, state) = (call.kong(), call.state());
-    let allowed = matches!(
-        state.phase,
-        Phase::RequestHeaders | Phase::RequestBody | Phase::Tick | Phase::CallResponse
-    );
+    let allowed = matches!(state.phase, Phase::RequestHeaders | Phase::RequestBody | Phase::Tick | Phase::CallResponse);
     if kong && !allowed {
         return trap(format!("http calls are not possible in {:?}", state.phase));
     }
     let needed: &[&[u8]] = &[b":method", b":path", b":authority"];
     if !needed.iter().all(|name| find(&headers, name).is_some()) {
-        let status = if kong {
-            status::INTERNAL_FAILURE
-        } else {
-            status::BAD_ARGUMENT
-        };
+        let status = if kong { status::INTERNAL_FAILURE } else { status::BAD_ARGUMENT };
         return Err(Fail::Status(status));
     }
     let context = state.context;
     let root = state.stream().map_or(context, |stream| stream.root);
     let token = state.next_call;
     state.next_call += 1;
-    let sent = HttpCall {
-        token,
-        upstream,
-        headers,
-        body,
-        timeout_ms,
-        context,
-        root,
-    };
+    let sent = HttpCall { token, upstream, headers, body, timeout_ms, context, root };
     state.http_calls.insert(token, sent);
     call.put_word(token_at, token)
 }

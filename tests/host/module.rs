@@ -29,11 +29,7 @@ impl Module {
         calls::link(&mut linker).map_err(text)?;
         wasi::link(&mut linker).map_err(text)?;
         let linked = linker.instantiate_pre(&module).map_err(text);
-        Ok(Module {
-            engine,
-            linked,
-            module,
-        })
+        Ok(Module { engine, linked, module })
     }
 
     /// `module.name` of every import, sorted. What the host does not link makes every start fail.
@@ -46,11 +42,7 @@ impl Module {
 
     /// The name of every export, sorted.
     pub fn exports(&self) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .module
-            .exports()
-            .map(|export| export.name().to_owned())
-            .collect();
+        let mut names: Vec<String> = self.module.exports().map(|export| export.name().to_owned()).collect();
         names.sort();
         names
     }

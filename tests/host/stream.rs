@@ -18,11 +18,7 @@ pub struct Request {
 
 impl Request {
     pub fn new(method: &str, path: &str) -> Request {
-        Request {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            ..Request::default()
-        }
+        Request { method: method.to_owned(), path: path.to_owned(), ..Request::default() }
     }
 
     pub fn get(path: &str) -> Request {
@@ -30,22 +26,17 @@ impl Request {
     }
 
     pub fn post(path: &str, body: impl AsRef<[u8]>) -> Request {
-        Request {
-            body: body.as_ref().to_vec(),
-            ..Request::new("POST", path)
-        }
+        Request { body: body.as_ref().to_vec(), ..Request::new("POST", path) }
     }
 
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Request {
-        self.headers
-            .push((name.as_bytes().to_vec(), value.as_ref().to_vec()));
+        self.headers.push((name.as_bytes().to_vec(), value.as_ref().to_vec()));
         self
     }
 
     /// For example `property(&["source", "address"], "192.0.2.1:5000")`.
     pub fn property(mut self, path: &[&str], value: impl AsRef<[u8]>) -> Request {
-        self.properties
-            .insert(path.join("\0"), value.as_ref().to_vec());
+        self.properties.insert(path.join("\0"), value.as_ref().to_vec());
         self
     }
 }
@@ -60,16 +51,11 @@ pub struct Response {
 
 impl Response {
     pub fn new(status: u16) -> Response {
-        Response {
-            status,
-            headers: Pairs::new(),
-            body: b"{}".to_vec(),
-        }
+        Response { status, headers: Pairs::new(), body: b"{}".to_vec() }
     }
 
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
-        self.headers
-            .push((name.as_bytes().to_vec(), value.as_ref().to_vec()));
+        self.headers.push((name.as_bytes().to_vec(), value.as_ref().to_vec()));
         self
     }
 }
@@ -130,11 +116,7 @@ impl Exchange {
     }
 
     pub fn state(&self, name: &str) -> Option<String> {
-        text(
-            self.filter_state
-                .get(&format!("wasm.{name}"))
-                .map(Vec::as_slice),
-        )
+        text(self.filter_state.get(&format!("wasm.{name}")).map(Vec::as_slice))
     }
 
     pub fn is_forwarded(&self) -> bool {
@@ -248,11 +230,7 @@ impl Vm {
     }
 
     fn stream(&mut self, id: u32) -> &mut Stream {
-        self.store
-            .data_mut()
-            .streams
-            .get_mut(&id)
-            .expect("a stream that is open")
+        self.store.data_mut().streams.get_mut(&id).expect("a stream that is open")
     }
 
     fn kong(&self) -> bool {
@@ -277,14 +255,7 @@ impl Vm {
     }
 
     /// `Some(true)`: go on; `Some(false)`: pause; `None`: nothing more to do for this stream.
-    fn callback(
-        &mut self,
-        id: u32,
-        export: &str,
-        phase: Phase,
-        size: usize,
-        eos: bool,
-    ) -> Option<bool> {
+    fn callback(&mut self, id: u32, export: &str, phase: Phase, size: usize, eos: bool) -> Option<bool> {
         if self.dead.is_some() {
             self.stream(id).step = Step::Unavailable;
             return None;
@@ -342,12 +313,7 @@ impl Vm {
             if held && !kong && size > options.buffer_limit {
                 let details = "request_payload_too_large".to_owned();
                 let (headers, body) = (Pairs::new(), b"Payload Too Large".to_vec());
-                stream.reply = Some(LocalReply {
-                    status: 413,
-                    details,
-                    headers,
-                    body,
-                });
+                stream.reply = Some(LocalReply { status: 413, details, headers, body });
                 return self.reply(id);
             }
             let eos = index + 1 == chunks.len();
@@ -382,10 +348,7 @@ impl Vm {
         if stream.step != Step::Upstream || stream.trapped.is_some() {
             return;
         }
-        stream.response.push((
-            b":status".to_vec(),
-            response.status.to_string().into_bytes(),
-        ));
+        stream.response.push((b":status".to_vec(), response.status.to_string().into_bytes()));
         for pair in response.headers {
             admit(&mut stream.response, pair, profile);
         }
@@ -402,16 +365,11 @@ impl Vm {
         };
         let early = stream.response_open;
         stream.response.retain(|(name, _)| name != b":status");
-        stream.response.insert(
-            0,
-            (b":status".to_vec(), reply.status.to_string().into_bytes()),
-        );
+        stream.response.insert(0, (b":status".to_vec(), reply.status.to_string().into_bytes()));
         stream.response.extend(reply.headers);
         let typed = find(&stream.response, b"content-type").is_some();
         if !reply.body.is_empty() && !typed {
-            stream
-                .response
-                .push((b"content-type".to_vec(), b"text/plain".to_vec()));
+            stream.response.push((b"content-type".to_vec(), b"text/plain".to_vec()));
         }
         stream.response_body = reply.body;
         if early {
@@ -449,13 +407,7 @@ impl Vm {
         (stream.response_open, stream.step) = (false, Step::Answered);
         let size = stream.response_body.len();
         if size > 0 {
-            self.callback(
-                id,
-                "proxy_on_response_body",
-                Phase::ResponseBody,
-                size,
-                true,
-            );
+            self.callback(id, "proxy_on_response_body", Phase::ResponseBody, size, true);
         }
     }
 
@@ -507,9 +459,7 @@ impl Vm {
             (_, Step::Unavailable, _) => Outcome::Unavailable,
             (_, Step::HeldAtHeaders | Step::HeldAtBody | Step::HeldAtResponse, _) => Outcome::Hung,
             (_, _, Some(reply)) => Outcome::LocalReply(reply),
-            (_, Step::Reading | Step::Upstream | Step::Answered, None) => {
-                Outcome::Forwarded { headers, body }
-            }
+            (_, Step::Reading | Step::Upstream | Step::Answered, None) => Outcome::Forwarded { headers, body },
         };
         Exchange {
             outcome,

@@ -85,11 +85,7 @@ impl State {
     }
 
     pub(super) fn log(&self, level: u32, text: &str) {
-        let log = Log {
-            worker: self.worker,
-            level,
-            text: text.to_owned(),
-        };
+        let log = Log { worker: self.worker, level, text: text.to_owned() };
         self.process.borrow_mut().logs.push(log);
     }
 
@@ -140,28 +136,16 @@ impl Vm {
         };
         let mut store = Store::new(&module.engine, state);
         let fuel = store.set_fuel(options.fuel_limit);
-        fuel.and_then(|()| linked.instantiate(&mut store))
-            .map_err(|error| format!("{error:#}"))
-            .and_then(|instance| {
-                let mut vm = Vm {
-                    store,
-                    instance,
-                    dead: None,
-                    root: 0,
-                    next_context: 1,
-                };
-                vm.initialize()?;
-                vm.configure(configuration, true)?;
-                Ok(vm)
-            })
+        fuel.and_then(|()| linked.instantiate(&mut store)).map_err(|error| format!("{error:#}")).and_then(|instance| {
+            let mut vm = Vm { store, instance, dead: None, root: 0, next_context: 1 };
+            vm.initialize()?;
+            vm.configure(configuration, true)?;
+            Ok(vm)
+        })
     }
 
     fn initialize(&mut self) -> Result<(), String> {
-        if self
-            .instance
-            .get_func(&mut self.store, "proxy_abi_version_0_2_1")
-            .is_none()
-        {
+        if self.instance.get_func(&mut self.store, "proxy_abi_version_0_2_1").is_none() {
             return Err("no `proxy_abi_version_0_2_1`: not a module of ABI 0.2.1".to_owned());
         }
         let memory = self.instance.get_memory(&mut self.store, "memory");
@@ -182,18 +166,12 @@ impl Vm {
         self.store.data_mut().roots.insert(root, 0);
         self.store.data_mut().configuration = configuration.into();
         self.enter::<_, ()>("proxy_on_context_create", root, Phase::Start, (root, 0))?;
-        let started =
-            !first || self.enter("proxy_on_vm_start", root, Phase::Start, (root, 0))? != Some(0);
+        let started = !first || self.enter("proxy_on_vm_start", root, Phase::Start, (root, 0))? != Some(0);
         let phase = Phase::Configure;
-        let configured =
-            started && self.enter("proxy_on_configure", root, phase, (root, size))? != Some(0);
+        let configured = started && self.enter("proxy_on_configure", root, phase, (root, size))? != Some(0);
         if !configured {
             self.store.data_mut().roots.remove(&root);
-            let which = if started {
-                "on_configure"
-            } else {
-                "on_vm_start"
-            };
+            let which = if started { "on_configure" } else { "on_vm_start" };
             return Err(format!("{which} returned false"));
         }
         self.root = root;
@@ -219,9 +197,7 @@ impl Vm {
         let Some(function) = self.instance.get_func(&mut self.store, export) else {
             return Ok(None);
         };
-        let function = function
-            .typed::<P, R>(&self.store)
-            .map_err(|e| format!("{export}: {e:#}"))?;
+        let function = function.typed::<P, R>(&self.store).map_err(|e| format!("{export}: {e:#}"))?;
         let limit = self.store.data().options.fuel_limit;
         let state = self.store.data_mut();
         (state.context, state.phase) = (context, phase);
@@ -271,29 +247,15 @@ impl Vm {
         let call = self.store.data_mut().http_calls.remove(&token);
         let call = call.ok_or_else(|| format!("no call with token {token} is pending"))?;
         let size = |pairs: &Option<Vec<_>>| pairs.as_ref().map_or(0, Vec::len) as u32;
-        let params = (
-            call.root,
-            token,
-            size(&response.headers),
-            response.body.len() as u32,
-            0,
-        );
+        let params = (call.root, token, size(&response.headers), response.body.len() as u32, 0);
         // Envoy calls into the root context; nginx leaves the stream's in place.
         let kong = self.store.data().profile == Profile::Kong;
         let context = if kong { call.context } else { call.root };
         self.store.data_mut().answer = Some(response);
-        let result = self.enter::<_, ()>(
-            "proxy_on_http_call_response",
-            context,
-            Phase::CallResponse,
-            params,
-        );
+        let result = self.enter::<_, ()>("proxy_on_http_call_response", context, Phase::CallResponse, params);
         let state = self.store.data_mut();
         state.answer = None;
-        let waiting = state
-            .http_calls
-            .values()
-            .any(|other| other.context == call.context);
+        let waiting = state.http_calls.values().any(|other| other.context == call.context);
         if let Some(stream) = state.streams.get_mut(&call.context) {
             stream.spent.add(std::mem::take(&mut state.spent));
             // nginx resumes a stream after its last call, whatever the module says.

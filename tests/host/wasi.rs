@@ -29,11 +29,9 @@ pub(super) fn link(linker: &mut Linker<State>) -> Result<()> {
         clock_time_get(clock: u32, precision: u64, time: u32);
         random_get(at: u32, len: u32);
     }
-    linker.func_wrap(
-        "wasi_snapshot_preview1",
-        "proc_exit",
-        |code: u32| -> Result<()> { wasmtime::bail!("the module called proc_exit({code})") },
-    )?;
+    linker.func_wrap("wasi_snapshot_preview1", "proc_exit", |code: u32| -> Result<()> {
+        wasmtime::bail!("the module called proc_exit({code})")
+    })?;
     Ok(())
 }
 
@@ -46,10 +44,7 @@ fn environ_sizes_get(call: &mut Call<'_>, (count, size): (u32, u32)) -> Result<(
     call.put(size, &[0; 4])
 }
 
-fn fd_write(
-    call: &mut Call<'_>,
-    (fd, list, count, written): (u32, u32, u32, u32),
-) -> Result<(), Fail> {
+fn fd_write(call: &mut Call<'_>, (fd, list, count, written): (u32, u32, u32, u32)) -> Result<(), Fail> {
     let level = match fd {
         1 => 2,
         2 => 4,
@@ -62,9 +57,7 @@ fn fd_write(
         text.extend(call.bytes(word(0), word(4))?);
     }
     call.put(written, &(text.len() as u32).to_le_bytes())?;
-    call.caller
-        .data()
-        .log(level, String::from_utf8_lossy(&text).trim_end());
+    call.caller.data().log(level, String::from_utf8_lossy(&text).trim_end());
     Ok(())
 }
 
@@ -83,9 +76,7 @@ fn random_get(call: &mut Call<'_>, (at, len): (u32, u32)) -> Result<(), Fail> {
     }
     let seed = &mut call.caller.data_mut().random;
     let mut byte = || {
-        *seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (*seed >> 56) as u8
     };
     let bytes: Vec<u8> = (0..len).map(|_| byte()).collect();

@@ -155,7 +155,7 @@ impl<'de> Visitor<'de> for Value<'_, '_, 'de> {
         self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
     }
 
-    #[expect(clippy::as_conversions, reason = "the cast that truncates and saturates; std has no other")]
+    #[expect(clippy::cast_possible_truncation, reason = "the cast cuts off and saturates; std has no other")]
     fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
         self.visit_i64(number as i64)
     }
