@@ -229,6 +229,15 @@ fn a_trap_kills_envoys_worker_until_it_is_reloaded_and_shared_data_survives() {
 }
 
 #[test]
+fn a_new_configuration_replaces_a_dead_vm() {
+    let mut gateway = gateway(Profile::Envoy);
+    gateway.request(0, act("x"));
+    assert!(gateway.dead(0).unwrap().contains("unreachable"));
+    gateway.reconfigure(b"-").unwrap();
+    assert!(gateway.request(0, act("-")).is_forwarded());
+}
+
+#[test]
 fn a_trap_strands_paused_streams_and_kong_takes_a_new_instance() {
     for profile in [Profile::Envoy, Profile::Kong] {
         let mut gateway = gateway(profile);
@@ -325,6 +334,24 @@ fn a_paused_stream_goes_on_when_its_call_is_answered_and_others_pass_it() {
         assert_eq!(exchange.upstream_header("x-answer"), is(1), "{profile:?}");
         assert_eq!(exchange.response_header(":status").as_deref(), Some("204"));
         assert!(gateway.pending_calls(0).is_empty());
+    }
+}
+
+#[test]
+fn a_trap_in_a_call_response_hangs_the_stream_in_envoy_and_fails_it_in_kong() {
+    for profile in [Profile::Envoy, Profile::Kong] {
+        let mut gateway = gateway(profile);
+        let waiting = gateway.open(0, act("h"));
+        let token = gateway.pending_calls(0)[0].token;
+        assert!(
+            gateway
+                .answer_call(0, token, CallResponse::broken())
+                .is_err()
+        );
+        assert_eq!(
+            matches!(gateway.close(waiting).outcome, Outcome::Trapped(_)),
+            profile == Profile::Kong
+        );
     }
 }
 

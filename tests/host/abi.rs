@@ -1,9 +1,10 @@
 //! The proxy-wasm ABI (0.2.1) as numbers and bytes. No host behaviour here.
 
 /// Whose rules the host plays by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
     /// proxy-wasm-cpp-host inside Envoy (also Istio, Envoy Gateway).
+    #[default]
     Envoy,
     /// ngx_wasm_module inside Kong.
     Kong,
@@ -23,8 +24,9 @@ pub mod status {
 }
 
 /// Which callback the module is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
+    #[default]
     Start,
     Configure,
     Tick,

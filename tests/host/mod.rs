@@ -20,18 +20,20 @@
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 mod abi;
-mod calls;
+mod call;
+mod http;
 mod module;
 mod process;
+mod services;
 mod stream;
+mod traffic;
 mod vm;
 mod wasi;
 
 pub use abi::{Pairs, Profile, find, status};
-pub use calls::{CallResponse, HttpCall};
 pub use module::Module;
 pub use process::{Log, Metric, When};
-pub use stream::{Exchange, LocalReply, Outcome, Request, Response};
+pub use traffic::{CallResponse, Exchange, HttpCall, LocalReply, Outcome, Request, Response};
 pub use vm::{Options, Spent};
 
 use process::Process;
@@ -95,7 +97,12 @@ impl Gateway {
         configuration: &[u8],
         options: Options,
     ) -> Result<Gateway, StartError> {
-        let process = Process::new(profile, options.now_ms);
+        let now_ms = options.now_ms;
+        let process = Process {
+            profile,
+            now_ms,
+            ..Process::default()
+        };
         let mut gateway = Gateway {
             profile,
             module: module.clone(),
@@ -151,23 +158,23 @@ impl Gateway {
         Ok(())
     }
 
-    /// A new configuration: in Envoy a new root context in each VM, beside the old one until
-    /// [`drain`](Gateway::drain); elsewhere new VMs. Refused: the old one keeps serving.
+    /// A new configuration: in Envoy a new root context in each VM that lives, beside the old one
+    /// until [`drain`](Gateway::drain); elsewhere new VMs. Refused: the old one keeps serving.
     pub fn reconfigure(&mut self, configuration: &[u8]) -> Result<(), StartError> {
-        if self.profile == Profile::Envoy {
-            self.canary(configuration)?;
-            for worker in self.workers.clone() {
-                let result = self.vms[worker].configure(configuration, false);
-                result.map_err(|reason| self.refused(reason))?;
-            }
-            self.configuration = configuration.to_vec();
-            return Ok(());
-        }
+        self.canary(configuration)?;
+        let envoy = self.profile == Profile::Envoy;
         let old = std::mem::replace(&mut self.configuration, configuration.to_vec());
         for worker in 0..self.workers.len() {
-            if let Err(error) = self.reload(worker) {
+            let vm = self.current(worker);
+            let result = if envoy && vm.dead.is_none() {
+                let configured = vm.configure(configuration, false);
+                configured.map_err(|reason| self.refused(reason))
+            } else {
+                self.reload(worker)
+            };
+            if result.is_err() {
                 self.configuration = old;
-                return Err(error);
+                return result;
             }
         }
         Ok(())

@@ -54,14 +54,15 @@ pub(super) struct Entry {
     pub(super) cas: u32,
 }
 
-struct Fault {
+pub(super) struct Fault {
     when: When,
     status: u32,
     seen: u64,
 }
 
+#[derive(Default)]
 pub(super) struct Process {
-    profile: Profile,
+    pub(super) profile: Profile,
     pub(super) now_ms: u64,
     pub(super) logs: Vec<Log>,
     pub(super) metrics: Vec<(String, Metric)>,
@@ -69,25 +70,11 @@ pub(super) struct Process {
     pub(super) hostcalls: BTreeMap<&'static str, u64>,
     /// How many coming writes another worker gets ahead of.
     pub(super) rival_writes: u64,
-    last_cas: u32,
-    faults: BTreeMap<String, Fault>,
+    pub(super) last_cas: u32,
+    pub(super) faults: BTreeMap<String, Fault>,
 }
 
 impl Process {
-    pub(super) fn new(profile: Profile, now_ms: u64) -> Process {
-        Process {
-            profile,
-            now_ms,
-            logs: Vec::new(),
-            metrics: Vec::new(),
-            shared: BTreeMap::new(),
-            hostcalls: BTreeMap::new(),
-            rival_writes: 0,
-            last_cas: 0,
-            faults: BTreeMap::new(),
-        }
-    }
-
     pub(super) fn fail(&mut self, hostcall: &str, when: When, status: u32) {
         let fault = Fault {
             when,
@@ -174,8 +161,7 @@ impl Process {
         self.shared.remove(&slot);
     }
 
-    pub(super) fn define_metric(&mut self, kind: u32, name: &[u8]) -> Result<u32, Fail> {
-        let name = String::from_utf8_lossy(name).into_owned();
+    pub(super) fn define_metric(&mut self, kind: u32, name: String) -> Result<u32, Fail> {
         let metric = match kind {
             0 => Metric::Counter(0),
             1 => Metric::Gauge(0),
