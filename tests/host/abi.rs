@@ -1,9 +1,10 @@
 //! The proxy-wasm ABI (0.2.1) as numbers and bytes. No host behaviour here.
 
 /// Whose rules the host plays by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
     /// proxy-wasm-cpp-host inside Envoy (also Istio, Envoy Gateway).
+    #[default]
     Envoy,
     /// ngx_wasm_module inside Kong.
     Kong,
@@ -23,8 +24,9 @@ pub mod status {
 }
 
 /// Which callback the module is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
+    #[default]
     Start,
     Configure,
     Tick,
@@ -42,7 +44,9 @@ pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The first value under `name`, whatever its case.
 pub fn find<'a>(pairs: &'a Pairs, name: &[u8]) -> Option<&'a [u8]> {
-    let found = pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+    let found = pairs
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
     Some(&found.1)
 }
 
@@ -85,6 +89,8 @@ pub(super) fn decode_pairs(bytes: &[u8]) -> Option<Pairs> {
 /// CRC-32 (IEEE 802.3), as nginx computes it for shared-memory keys.
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc: u32, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
+        })
     })
 }

@@ -54,14 +54,15 @@ pub(super) struct Entry {
     pub(super) cas: u32,
 }
 
-struct Fault {
+pub(super) struct Fault {
     when: When,
     status: u32,
     seen: u64,
 }
 
+#[derive(Default)]
 pub(super) struct Process {
-    profile: Profile,
+    pub(super) profile: Profile,
     pub(super) now_ms: u64,
     pub(super) logs: Vec<Log>,
     pub(super) metrics: Vec<(String, Metric)>,
@@ -69,27 +70,17 @@ pub(super) struct Process {
     pub(super) hostcalls: BTreeMap<&'static str, u64>,
     /// How many coming writes another worker gets ahead of.
     pub(super) rival_writes: u64,
-    last_cas: u32,
-    faults: BTreeMap<String, Fault>,
+    pub(super) last_cas: u32,
+    pub(super) faults: BTreeMap<String, Fault>,
 }
 
 impl Process {
-    pub(super) fn new(profile: Profile, now_ms: u64) -> Process {
-        Process {
-            profile,
-            now_ms,
-            logs: Vec::new(),
-            metrics: Vec::new(),
-            shared: BTreeMap::new(),
-            hostcalls: BTreeMap::new(),
-            rival_writes: 0,
-            last_cas: 0,
-            faults: BTreeMap::new(),
-        }
-    }
-
     pub(super) fn fail(&mut self, hostcall: &str, when: When, status: u32) {
-        let fault = Fault { when, status, seen: 0 };
+        let fault = Fault {
+            when,
+            status,
+            seen: 0,
+        };
         self.faults.insert(hostcall.to_owned(), fault);
     }
 
@@ -151,10 +142,17 @@ impl Process {
     pub(super) fn edit(&mut self, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
         self.last_cas += 1;
         let (profile, next) = (self.profile, self.last_cas);
-        let entry =
-            self.shared.entry(self.slot(key)).or_insert_with(|| Entry { key: key.to_vec(), value: Vec::new(), cas: 0 });
+        let entry = self.shared.entry(self.slot(key)).or_insert_with(|| Entry {
+            key: key.to_vec(),
+            value: Vec::new(),
+            cas: 0,
+        });
         // Envoy numbers all writes of the process, nginx the writes of one key.
-        entry.cas = if profile == Profile::Kong { entry.cas + 1 } else { next };
+        entry.cas = if profile == Profile::Kong {
+            entry.cas + 1
+        } else {
+            next
+        };
         change(&mut entry.value);
     }
 
@@ -163,8 +161,7 @@ impl Process {
         self.shared.remove(&slot);
     }
 
-    pub(super) fn define_metric(&mut self, kind: u32, name: &[u8]) -> Result<u32, Fail> {
-        let name = String::from_utf8_lossy(name).into_owned();
+    pub(super) fn define_metric(&mut self, kind: u32, name: String) -> Result<u32, Fail> {
         let metric = match kind {
             0 => Metric::Counter(0),
             1 => Metric::Gauge(0),
@@ -176,9 +173,13 @@ impl Process {
         }
         // nginx answers with whatever has that name, of whatever type.
         let same_kind = |other: &Metric| {
-            self.profile == Profile::Kong || std::mem::discriminant(other) == std::mem::discriminant(&metric)
+            self.profile == Profile::Kong
+                || std::mem::discriminant(other) == std::mem::discriminant(&metric)
         };
-        let known = self.metrics.iter().position(|(n, m)| *n == name && same_kind(m));
+        let known = self
+            .metrics
+            .iter()
+            .position(|(n, m)| *n == name && same_kind(m));
         Ok(known.unwrap_or_else(|| {
             self.metrics.push((name, metric));
             self.metrics.len() - 1
@@ -186,7 +187,10 @@ impl Process {
     }
 
     pub(super) fn increment_metric(&mut self, id: u32, offset: i64) -> Result<(), Fail> {
-        match (self.metrics.get_mut(id as usize).map(|(_, m)| m), self.profile) {
+        match (
+            self.metrics.get_mut(id as usize).map(|(_, m)| m),
+            self.profile,
+        ) {
             (Some(Metric::Counter(total)), _) if offset > 0 => *total += offset as u64,
             (Some(Metric::Counter(_)), Profile::Kong) if offset == 0 => {}
             (Some(Metric::Gauge(value)), Profile::Envoy | Profile::Bare) => {
@@ -199,7 +203,10 @@ impl Process {
     }
 
     pub(super) fn record_metric(&mut self, id: u32, value: u64) -> Result<(), Fail> {
-        match (self.metrics.get_mut(id as usize).map(|(_, m)| m), self.profile) {
+        match (
+            self.metrics.get_mut(id as usize).map(|(_, m)| m),
+            self.profile,
+        ) {
             (Some(Metric::Gauge(current)), _) => *current = value,
             (Some(Metric::Histogram(values)), _) => values.push(value),
             (Some(Metric::Counter(_)), Profile::Kong) => return trap("metric is a counter"),

@@ -107,6 +107,7 @@
     (i32.const 0))
   (func (export "proxy_on_http_call_response") (param $id i32) (param $token i32) (param $n i32) (param i32 i32)
     (drop (call $effective (global.get $caller)))
+    (if (i32.eqz (local.get $n)) (then unreachable))         ;; a broken response traps
     (call $answer (local.get $n))
     (drop (call $continue (i32.const 0))))
   ;; the answer on the way back: can the request's headers still be read?

@@ -1,11 +1,11 @@
 //! One VM: a module instance with its contexts, and the way into its callbacks. How a request
-//! moves through the callbacks is `stream.rs`; what the module may ask for is `calls.rs`.
+//! moves through the callbacks is `stream.rs`; what the module may ask for is `call.rs`.
 
 use super::abi::{Phase, Profile};
-use super::calls::{CallResponse, HttpCall};
 use super::module::Module;
 use super::process::{Log, Process};
 use super::stream::Stream;
+use super::traffic::{CallResponse, HttpCall};
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use wasmtime::{Instance, Memory, Store, TypedFunc, WasmParams, WasmResults};
 
@@ -58,6 +58,7 @@ impl Spent {
     }
 }
 
+#[derive(Default)]
 pub(super) struct State {
     pub(super) profile: Profile,
     pub(super) options: Rc<Options>,
@@ -85,8 +86,18 @@ impl State {
     }
 
     pub(super) fn log(&self, level: u32, text: &str) {
-        let log = Log { worker: self.worker, level, text: text.to_owned() };
+        let log = Log {
+            worker: self.worker,
+            level,
+            text: text.to_owned(),
+        };
         self.process.borrow_mut().logs.push(log);
+    }
+
+    /// Counts a host call; `Some` status if a test wants it to fail.
+    pub(super) fn enter(&mut self, hostcall: &'static str) -> Option<u32> {
+        *self.spent.hostcalls.entry(hostcall).or_default() += 1;
+        self.process.borrow_mut().enter(hostcall)
     }
 
     /// The stream that the current call is about; none in a root context.
@@ -121,32 +132,32 @@ impl Vm {
             options: Rc::clone(options),
             process: Rc::clone(process),
             worker,
-            phase: Phase::Start,
-            context: 0,
-            configuration: Rc::default(),
-            roots: BTreeMap::new(),
-            streams: BTreeMap::new(),
-            http_calls: BTreeMap::new(),
             next_call: u32::from(profile != Profile::Kong),
-            answer: None,
             random: 0x5e55_1011,
-            spent: Spent::default(),
-            memory: None,
-            allocate: None,
+            ..State::default()
         };
         let mut store = Store::new(&module.engine, state);
-        let fuel = store.set_fuel(options.fuel_limit);
-        fuel.and_then(|()| linked.instantiate(&mut store)).map_err(|error| format!("{error:#}")).and_then(|instance| {
-            let mut vm = Vm { store, instance, dead: None, root: 0, next_context: 1 };
-            vm.initialize()?;
-            vm.configure(configuration, true)?;
-            Ok(vm)
-        })
+        store.set_fuel(options.fuel_limit).unwrap();
+        let instance = linked
+            .instantiate(&mut store)
+            .map_err(|error| format!("{error:#}"))?;
+        let (dead, root, next_context) = (None, 0, 1);
+        let mut vm = Vm {
+            store,
+            instance,
+            dead,
+            root,
+            next_context,
+        };
+        vm.initialize()?;
+        vm.configure(configuration, true)?;
+        Ok(vm)
     }
 
     fn initialize(&mut self) -> Result<(), String> {
-        if self.instance.get_func(&mut self.store, "proxy_abi_version_0_2_1").is_none() {
-            return Err("no `proxy_abi_version_0_2_1`: not a module of ABI 0.2.1".to_owned());
+        let abi = "proxy_abi_version_0_2_1";
+        if self.instance.get_func(&mut self.store, abi).is_none() {
+            return Err(format!("no exported `{abi}`"));
         }
         let memory = self.instance.get_memory(&mut self.store, "memory");
         self.store.data_mut().memory = Some(memory.ok_or("no exported `memory`")?);
@@ -166,13 +177,15 @@ impl Vm {
         self.store.data_mut().roots.insert(root, 0);
         self.store.data_mut().configuration = configuration.into();
         self.enter::<_, ()>("proxy_on_context_create", root, Phase::Start, (root, 0))?;
-        let started = !first || self.enter("proxy_on_vm_start", root, Phase::Start, (root, 0))? != Some(0);
+        let started =
+            !first || self.enter("proxy_on_vm_start", root, Phase::Start, (root, 0))? != Some(0);
         let phase = Phase::Configure;
-        let configured = started && self.enter("proxy_on_configure", root, phase, (root, size))? != Some(0);
+        let configured =
+            started && self.enter("proxy_on_configure", root, phase, (root, size))? != Some(0);
         if !configured {
             self.store.data_mut().roots.remove(&root);
-            let which = if started { "on_configure" } else { "on_vm_start" };
-            return Err(format!("{which} returned false"));
+            let which = if started { "configure" } else { "vm_start" };
+            return Err(format!("on_{which} returned false"));
         }
         self.root = root;
         Ok(())
@@ -197,11 +210,14 @@ impl Vm {
         let Some(function) = self.instance.get_func(&mut self.store, export) else {
             return Ok(None);
         };
-        let function = function.typed::<P, R>(&self.store).map_err(|e| format!("{export}: {e:#}"))?;
+        let function = function
+            .typed::<P, R>(&self.store)
+            .map_err(|e| format!("{export}: {e:#}"))?;
         let limit = self.store.data().options.fuel_limit;
         let state = self.store.data_mut();
         (state.context, state.phase) = (context, phase);
         state.spent = Spent::default();
+        let logged = state.process.borrow().logs.len();
         self.store.set_fuel(limit).unwrap();
         let result = function.call(&mut self.store, params);
         let fuel = limit - self.store.get_fuel().unwrap();
@@ -211,8 +227,17 @@ impl Vm {
             stream.spent.add(std::mem::take(&mut state.spent));
         }
         result.map(Some).map_err(|error| {
-            let why = format!("trap in {export}: {error:#}");
-            self.store.data().log(5, &why);
+            let state = self.store.data();
+            let mut why = format!("trap in {export}: {}", error.root_cause());
+            // The SDK logs a panic's message before it aborts.
+            for log in &state.process.borrow().logs[logged..] {
+                why = if log.level == 5 {
+                    format!("{why}: {}", log.text)
+                } else {
+                    why
+                };
+            }
+            state.log(5, &why);
             self.dead = Some(why.clone());
             why
         })
@@ -244,24 +269,32 @@ impl Vm {
 
     /// Delivers the response to the call with `token`.
     pub(super) fn answer(&mut self, token: u32, response: CallResponse) -> Result<(), String> {
-        let call = self.store.data_mut().http_calls.remove(&token);
-        let call = call.ok_or_else(|| format!("no call with token {token} is pending"))?;
-        let size = |pairs: &Option<Vec<_>>| pairs.as_ref().map_or(0, Vec::len) as u32;
-        let params = (call.root, token, size(&response.headers), response.body.len() as u32, 0);
+        let state = self.store.data_mut();
+        let call = state
+            .http_calls
+            .remove(&token)
+            .ok_or("no call with this token is pending")?;
+        let headers = response.headers.as_ref().map_or(0, Vec::len) as u32;
+        let params = (call.root, token, headers, response.body.len() as u32, 0);
+        state.answer = Some(response);
         // Envoy calls into the root context; nginx leaves the stream's in place.
-        let kong = self.store.data().profile == Profile::Kong;
+        let kong = state.profile == Profile::Kong;
         let context = if kong { call.context } else { call.root };
-        self.store.data_mut().answer = Some(response);
-        let result = self.enter::<_, ()>("proxy_on_http_call_response", context, Phase::CallResponse, params);
+        let (export, phase) = ("proxy_on_http_call_response", Phase::CallResponse);
+        let result = self.enter::<_, ()>(export, context, phase, params);
         let state = self.store.data_mut();
         state.answer = None;
-        let waiting = state.http_calls.values().any(|other| other.context == call.context);
+        let waiting = state
+            .http_calls
+            .values()
+            .any(|other| other.context == call.context);
         if let Some(stream) = state.streams.get_mut(&call.context) {
             stream.spent.add(std::mem::take(&mut state.spent));
-            // nginx resumes a stream after its last call, whatever the module says.
-            stream.resume_request |= kong && !waiting;
-            if let Err(why) = &result {
-                stream.trapped.get_or_insert_with(|| why.clone());
+            if kong {
+                // nginx resumes a stream after its last call, whatever the module says, and fails
+                // it after a trap; Envoy leaves it hanging.
+                stream.resume_request |= !waiting;
+                stream.trapped = result.as_ref().err().cloned();
             }
         }
         self.settle();
