@@ -44,9 +44,7 @@ pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The first value under `name`, whatever its case.
 pub fn find<'a>(pairs: &'a Pairs, name: &[u8]) -> Option<&'a [u8]> {
-    let found = pairs
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+    let found = pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
     Some(&found.1)
 }
 
@@ -89,8 +87,6 @@ pub(super) fn decode_pairs(bytes: &[u8]) -> Option<Pairs> {
 /// CRC-32 (IEEE 802.3), as nginx computes it for shared-memory keys.
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc: u32, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
-        })
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
     })
 }

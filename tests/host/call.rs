@@ -15,26 +15,15 @@ pub(super) type HostCall = (&'static str, &'static str, fn(&mut Call<'_>) -> Ans
 pub(super) fn link(linker: &mut Linker<State>, module: &str, calls: &[HostCall]) -> Result<()> {
     for &(name, params, body) in calls {
         let wide = |param| {
-            if param == 'I' {
-                ValType::I64
-            } else {
-                ValType::I32
-            }
+            if param == 'I' { ValType::I64 } else { ValType::I32 }
         };
         // proc_exit is the only one that returns nothing: it does not return.
         let results = (name != "proc_exit").then_some(ValType::I32);
         let ty = FuncType::new(linker.engine(), params.chars().map(wide), results);
         let counted = module == "env";
         linker.func_new(module, name, ty, move |caller, params, results| {
-            let mut call = Call {
-                caller,
-                args: params.iter().map(unsigned).collect(),
-            };
-            let fault = if counted {
-                call.state().enter(name)
-            } else {
-                None
-            };
+            let mut call = Call { caller, args: params.iter().map(unsigned).collect() };
+            let fault = if counted { call.state().enter(name) } else { None };
             let answer = match fault {
                 Some(status) => status,
                 None => match body(&mut call) {
@@ -94,10 +83,7 @@ impl Call<'_> {
     pub(super) fn read(&self, at: u32, len: u32) -> std::result::Result<Vec<u8>, Fail> {
         let memory = self.caller.data().memory.unwrap().data(&self.caller);
         let range = at as usize..at as usize + len as usize;
-        memory
-            .get(range)
-            .map(<[u8]>::to_vec)
-            .ok_or(Fail::Status(status::INVALID_MEMORY))
+        memory.get(range).map(<[u8]>::to_vec).ok_or(Fail::Status(status::INVALID_MEMORY))
     }
 
     /// Writes to where the argument points.
@@ -130,11 +116,7 @@ impl Call<'_> {
 
     /// Where Envoy answers with a status, ngx_wasm_module often traps.
     pub(super) fn refuse<T>(&self, status: u32, text: &str) -> std::result::Result<T, Fail> {
-        if self.kong() {
-            trap(text)
-        } else {
-            Err(Fail::Status(status))
-        }
+        if self.kong() { trap(text) } else { Err(Fail::Status(status)) }
     }
 
     pub(super) fn unless_bare(&self) -> Answer {

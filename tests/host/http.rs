@@ -50,17 +50,12 @@ fn map(state: &mut State, map: u32, kong: bool) -> Option<Pairs> {
 fn map_mut<'a>(call: &'a mut Call<'_>, map: u32) -> Result<&'a mut Pairs, Fail> {
     let (kong, state) = (call.kong(), call.state());
     let phase = state.phase;
-    let early = matches!(
-        phase,
-        Phase::RequestHeaders | Phase::RequestBody | Phase::CallResponse
-    );
+    let early = matches!(phase, Phase::RequestHeaders | Phase::RequestBody | Phase::CallResponse);
     match (map, state.stream()) {
         (REQUEST, Some(s)) if if kong { early } else { s.request_open } => Ok(&mut s.request),
         (RESPONSE, Some(s)) if if kong { early } else { s.response_open } => Ok(&mut s.response),
         (RESPONSE, Some(s)) if phase == Phase::ResponseHeaders => Ok(&mut s.response),
-        (REQUEST | RESPONSE, Some(_)) if kong => {
-            trap(format!("too late to set headers: {phase:?}"))
-        }
+        (REQUEST | RESPONSE, Some(_)) if kong => trap(format!("too late to set headers: {phase:?}")),
         _ => Err(BAD_ARGUMENT),
     }
 }
@@ -74,16 +69,11 @@ fn get_pairs(call: &mut Call<'_>) -> Answer {
         pairs => pairs.unwrap_or_default(),
     };
     if kong && pairs.len() > KONG_MAX_PAIRS {
-        call.state()
-            .log(3, "marshalled map truncated to 100 elements");
+        call.state().log(3, "marshalled map truncated to 100 elements");
         pairs.truncate(KONG_MAX_PAIRS);
     }
     let none = pairs.is_empty() && !kong;
-    let bytes = if none {
-        Vec::new()
-    } else {
-        encode_pairs(&pairs)
-    };
+    let bytes = if none { Vec::new() } else { encode_pairs(&pairs) };
     call.give(1, &bytes)
 }
 
@@ -110,9 +100,7 @@ fn add_header(call: &mut Call<'_>) -> Answer {
 fn replace_header(call: &mut Call<'_>) -> Answer {
     let (name, value) = (call.bytes(1)?.to_ascii_lowercase(), call.bytes(3)?);
     let pairs = map_mut(call, call.word(0))?;
-    let first = pairs
-        .iter()
-        .position(|(key, _)| key.eq_ignore_ascii_case(&name));
+    let first = pairs.iter().position(|(key, _)| key.eq_ignore_ascii_case(&name));
     pairs.retain(|(key, _)| !key.eq_ignore_ascii_case(&name));
     pairs.insert(first.unwrap_or(pairs.len()), (name, value));
     Ok(())
@@ -131,10 +119,7 @@ fn get_buffer(call: &mut Call<'_>) -> Answer {
     let state = call.state();
     let phase = state.phase;
     let in_time = match kind {
-        0 => matches!(
-            phase,
-            Phase::RequestHeaders | Phase::RequestBody | Phase::Log
-        ),
+        0 => matches!(phase, Phase::RequestHeaders | Phase::RequestBody | Phase::Log),
         1 => phase == Phase::ResponseBody,
         4 => matches!(phase, Phase::CallResponse | Phase::Log),
         _ => true,
@@ -245,9 +230,7 @@ fn set_property(call: &mut Call<'_>) -> Answer {
         None if kong && dotted.contains('.') => return Err(INTERNAL_FAILURE),
         _ => return Err(NOT_FOUND),
     };
-    state
-        .stream()
-        .map(|stream| stream.filter_state.insert(name, value));
+    state.stream().map(|stream| stream.filter_state.insert(name, value));
     Ok(())
 }
 
@@ -275,9 +258,7 @@ fn send_local_response(call: &mut Call<'_>) -> Answer {
         None => {}
     }
     if kong {
-        state
-            .http_calls
-            .retain(|_, pending| pending.context != context);
+        state.http_calls.retain(|_, pending| pending.context != context);
     }
     Ok(())
 }
@@ -308,12 +289,7 @@ fn http_call(call: &mut Call<'_>) -> Answer {
     let (upstream, body) = (call.text(0)?, call.bytes(4)?);
     let headers = decode_pairs(&call.bytes(2)?).unwrap_or_default();
     let (kong, timeout_ms, state) = (call.kong(), call.word(8), call.state());
-    let from = [
-        Phase::RequestHeaders,
-        Phase::RequestBody,
-        Phase::Tick,
-        Phase::CallResponse,
-    ];
+    let from = [Phase::RequestHeaders, Phase::RequestBody, Phase::Tick, Phase::CallResponse];
     if kong && !from.contains(&state.phase) {
         return trap(format!("can only send HTTP dispatch from {from:?}"));
     }
@@ -323,15 +299,7 @@ fn http_call(call: &mut Call<'_>) -> Answer {
     }
     let (context, token) = (state.context, state.next_call);
     let root = state.stream().map_or(context, |stream| stream.root);
-    let sent = HttpCall {
-        token,
-        upstream,
-        headers,
-        body,
-        timeout_ms,
-        context,
-        root,
-    };
+    let sent = HttpCall { token, upstream, headers, body, timeout_ms, context, root };
     state.next_call += 1;
     state.http_calls.insert(token, sent);
     call.put_word(9, token)

@@ -11,12 +11,7 @@
 //! Workers run one after the other: what interleaves is what the test interleaves. Envoy's
 //! main-thread VM, which ticks but serves nothing, is one worker more.
 #![allow(dead_code, unreachable_pub, missing_docs, unused_imports)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 mod abi;
@@ -84,10 +79,7 @@ impl Gateway {
         configuration: &[u8],
         workers: usize,
     ) -> Result<Gateway, StartError> {
-        let options = Options {
-            workers,
-            ..Options::default()
-        };
+        let options = Options { workers, ..Options::default() };
         Gateway::start_with(profile, module, configuration, options)
     }
 
@@ -98,11 +90,7 @@ impl Gateway {
         options: Options,
     ) -> Result<Gateway, StartError> {
         let now_ms = options.now_ms;
-        let process = Process {
-            profile,
-            now_ms,
-            ..Process::default()
-        };
+        let process = Process { profile, now_ms, ..Process::default() };
         let mut gateway = Gateway {
             profile,
             module: module.clone(),
@@ -129,22 +117,12 @@ impl Gateway {
 
     fn vm(&self, worker: Option<usize>, configuration: &[u8]) -> Result<Vm, StartError> {
         let (options, process) = (&self.options, &self.process);
-        Vm::start(
-            &self.module,
-            self.profile,
-            options,
-            process,
-            worker,
-            configuration,
-        )
-        .map_err(|reason| self.refused(reason))
+        Vm::start(&self.module, self.profile, options, process, worker, configuration)
+            .map_err(|reason| self.refused(reason))
     }
 
     fn refused(&self, reason: String) -> StartError {
-        StartError {
-            reason,
-            logs: self.logs(),
-        }
+        StartError { reason, logs: self.logs() }
     }
 
     /// Gives the worker a new VM. What is shared stays.
@@ -200,10 +178,7 @@ impl Gateway {
     pub fn open(&mut self, worker: usize, request: Request) -> StreamId {
         self.revive(worker);
         let context = self.current(worker).open(request);
-        StreamId {
-            vm: self.workers[worker],
-            context,
-        }
+        StreamId { vm: self.workers[worker], context }
     }
 
     /// The upstream's answer; without effect on what was not forwarded.
@@ -225,31 +200,15 @@ impl Gateway {
     /// The tick period that the worker's newest root context asked for; `None`: no ticks.
     pub fn tick_period_ms(&mut self, worker: usize) -> Option<u32> {
         let vm = self.current(worker);
-        vm.store
-            .data()
-            .roots
-            .get(&vm.root)
-            .copied()
-            .filter(|period| *period > 0)
+        vm.store.data().roots.get(&vm.root).copied().filter(|period| *period > 0)
     }
 
     /// The calls of the worker that wait for an answer, oldest first.
     pub fn pending_calls(&mut self, worker: usize) -> Vec<HttpCall> {
-        self.current(worker)
-            .store
-            .data()
-            .http_calls
-            .values()
-            .cloned()
-            .collect()
+        self.current(worker).store.data().http_calls.values().cloned().collect()
     }
 
-    pub fn answer_call(
-        &mut self,
-        worker: usize,
-        token: u32,
-        response: CallResponse,
-    ) -> Result<(), String> {
+    pub fn answer_call(&mut self, worker: usize, token: u32, response: CallResponse) -> Result<(), String> {
         self.current(worker).answer(token, response)
     }
 
@@ -284,10 +243,7 @@ impl Gateway {
     }
 
     pub fn metric(&self, name: &str) -> Option<Metric> {
-        self.metrics()
-            .into_iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, metric)| metric)
+        self.metrics().into_iter().find(|(other, _)| other == name).map(|(_, metric)| metric)
     }
 
     /// A counter's value; 0 if nobody has defined it.
@@ -316,11 +272,7 @@ impl Gateway {
     /// Key, value and CAS number of everything shared.
     pub fn shared_data(&self) -> BTreeMap<Vec<u8>, (Vec<u8>, u32)> {
         let process = self.process.borrow();
-        process
-            .shared
-            .values()
-            .map(|e| (e.key.clone(), (e.value.clone(), e.cas)))
-            .collect()
+        process.shared.values().map(|e| (e.key.clone(), (e.value.clone(), e.cas))).collect()
     }
 
     /// Changes a shared value in place, as a foreign writer or a bit error would; a key that is

@@ -26,16 +26,11 @@ impl Module {
         let engine = Engine::new(&config).map_err(text)?;
         let module = wasmtime::Module::new(&engine, bytes).map_err(text)?;
         let mut linker = Linker::new(&engine);
-        let env = call::link(&mut linker, "env", http::CALLS)
-            .and_then(|()| call::link(&mut linker, "env", services::CALLS));
-        env.and_then(|()| call::link(&mut linker, "wasi_snapshot_preview1", wasi::CALLS))
-            .map_err(text)?;
+        let env =
+            call::link(&mut linker, "env", http::CALLS).and_then(|()| call::link(&mut linker, "env", services::CALLS));
+        env.and_then(|()| call::link(&mut linker, "wasi_snapshot_preview1", wasi::CALLS)).map_err(text)?;
         let linked = linker.instantiate_pre(&module).map_err(text);
-        Ok(Module {
-            engine,
-            linked,
-            module,
-        })
+        Ok(Module { engine, linked, module })
     }
 
     /// `module.name` of every import, sorted. What the host does not link makes every start fail.
@@ -48,11 +43,7 @@ impl Module {
 
     /// The name of every export, sorted.
     pub fn exports(&self) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .module
-            .exports()
-            .map(|export| export.name().to_owned())
-            .collect();
+        let mut names: Vec<String> = self.module.exports().map(|export| export.name().to_owned()).collect();
         names.sort();
         names
     }

@@ -76,11 +76,7 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn fail(&mut self, hostcall: &str, when: When, status: u32) {
-        let fault = Fault {
-            when,
-            status,
-            seen: 0,
-        };
+        let fault = Fault { when, status, seen: 0 };
         self.faults.insert(hostcall.to_owned(), fault);
     }
 
@@ -142,17 +138,10 @@ impl Process {
     pub(super) fn edit(&mut self, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
         self.last_cas += 1;
         let (profile, next) = (self.profile, self.last_cas);
-        let entry = self.shared.entry(self.slot(key)).or_insert_with(|| Entry {
-            key: key.to_vec(),
-            value: Vec::new(),
-            cas: 0,
-        });
+        let entry =
+            self.shared.entry(self.slot(key)).or_insert_with(|| Entry { key: key.to_vec(), value: Vec::new(), cas: 0 });
         // Envoy numbers all writes of the process, nginx the writes of one key.
-        entry.cas = if profile == Profile::Kong {
-            entry.cas + 1
-        } else {
-            next
-        };
+        entry.cas = if profile == Profile::Kong { entry.cas + 1 } else { next };
         change(&mut entry.value);
     }
 
@@ -173,13 +162,9 @@ impl Process {
         }
         // nginx answers with whatever has that name, of whatever type.
         let same_kind = |other: &Metric| {
-            self.profile == Profile::Kong
-                || std::mem::discriminant(other) == std::mem::discriminant(&metric)
+            self.profile == Profile::Kong || std::mem::discriminant(other) == std::mem::discriminant(&metric)
         };
-        let known = self
-            .metrics
-            .iter()
-            .position(|(n, m)| *n == name && same_kind(m));
+        let known = self.metrics.iter().position(|(n, m)| *n == name && same_kind(m));
         Ok(known.unwrap_or_else(|| {
             self.metrics.push((name, metric));
             self.metrics.len() - 1
@@ -187,10 +172,7 @@ impl Process {
     }
 
     pub(super) fn increment_metric(&mut self, id: u32, offset: i64) -> Result<(), Fail> {
-        match (
-            self.metrics.get_mut(id as usize).map(|(_, m)| m),
-            self.profile,
-        ) {
+        match (self.metrics.get_mut(id as usize).map(|(_, m)| m), self.profile) {
             (Some(Metric::Counter(total)), _) if offset > 0 => *total += offset as u64,
             (Some(Metric::Counter(_)), Profile::Kong) if offset == 0 => {}
             (Some(Metric::Gauge(value)), Profile::Envoy | Profile::Bare) => {
@@ -203,10 +185,7 @@ impl Process {
     }
 
     pub(super) fn record_metric(&mut self, id: u32, value: u64) -> Result<(), Fail> {
-        match (
-            self.metrics.get_mut(id as usize).map(|(_, m)| m),
-            self.profile,
-        ) {
+        match (self.metrics.get_mut(id as usize).map(|(_, m)| m), self.profile) {
             (Some(Metric::Gauge(current)), _) => *current = value,
             (Some(Metric::Histogram(values)), _) => values.push(value),
             (Some(Metric::Counter(_)), Profile::Kong) => return trap("metric is a counter"),

@@ -10,13 +10,9 @@ pub(super) const CALLS: &[HostCall] = &[
     ("proxy_get_log_level", "i", log_level),
     ("proxy_get_current_time_nanoseconds", "i", current_time),
     ("proxy_set_tick_period_milliseconds", "i", set_tick_period),
-    ("proxy_done", "", |call| {
-        call.refuse(status::NOT_FOUND, "proxy_done is not implemented")
-    }),
+    ("proxy_done", "", |call| call.refuse(status::NOT_FOUND, "proxy_done is not implemented")),
     ("proxy_get_status", "iii", get_status),
-    ("proxy_call_foreign_function", "iiiiii", |call| {
-        call.refuse(status::NOT_FOUND, "unknown foreign function")
-    }),
+    ("proxy_call_foreign_function", "iiiiii", |call| call.refuse(status::NOT_FOUND, "unknown foreign function")),
     ("proxy_get_shared_data", "iiiii", get_shared_data),
     ("proxy_set_shared_data", "iiiii", set_shared_data),
     ("proxy_define_metric", "iiii", define_metric),
@@ -69,10 +65,7 @@ fn set_tick_period(call: &mut Call<'_>) -> Answer {
     if kong && root.is_some() {
         return trap("can only set tick_period in root context");
     }
-    let current = state
-        .roots
-        .entry(root.unwrap_or(state.context))
-        .or_default();
+    let current = state.roots.entry(root.unwrap_or(state.context)).or_default();
     if kong && period > 0 && *current > 0 {
         return trap("tick_period already set");
     }
@@ -99,12 +92,7 @@ fn shared_data_exists(call: &mut Call<'_>) -> Answer {
 fn get_shared_data(call: &mut Call<'_>) -> Answer {
     shared_data_exists(call)?;
     let key = call.bytes(0)?;
-    let found = call
-        .state()
-        .process
-        .borrow()
-        .read(&key)
-        .map(|e| (e.value.clone(), e.cas));
+    let found = call.state().process.borrow().read(&key).map(|e| (e.value.clone(), e.cas));
     let (value, cas) = found.ok_or(Fail::Status(status::NOT_FOUND))?;
     call.give(2, &value)?;
     call.put_word(4, cas)
@@ -119,20 +107,13 @@ fn set_shared_data(call: &mut Call<'_>) -> Answer {
 
 fn define_metric(call: &mut Call<'_>) -> Answer {
     let (kind, name) = (call.word(0), call.text(1)?);
-    let id = call
-        .state()
-        .process
-        .borrow_mut()
-        .define_metric(kind, name)?;
+    let id = call.state().process.borrow_mut().define_metric(kind, name)?;
     call.put_word(3, id)
 }
 
 fn increment_metric(call: &mut Call<'_>) -> Answer {
     let (id, offset) = (call.word(0), call.wide(1).cast_signed());
-    call.state()
-        .process
-        .borrow_mut()
-        .increment_metric(id, offset)
+    call.state().process.borrow_mut().increment_metric(id, offset)
 }
 
 fn record_metric(call: &mut Call<'_>) -> Answer {

@@ -63,11 +63,7 @@ fn admit(headers: &mut Pairs, (name, value): (Vec<u8>, Vec<u8>), kong: bool) {
 
 impl Vm {
     fn stream(&mut self, id: u32) -> &mut Stream {
-        self.store
-            .data_mut()
-            .streams
-            .get_mut(&id)
-            .expect("a stream that is open")
+        self.store.data_mut().streams.get_mut(&id).expect("a stream that is open")
     }
 
     fn kong(&self) -> bool {
@@ -83,21 +79,10 @@ impl Vm {
             (":scheme", "https"),
             (":authority", "api.example"),
         ];
-        let mut headers: Pairs = pseudo
-            .map(|(name, value)| (name.into(), value.into()))
-            .into();
-        request
-            .headers
-            .into_iter()
-            .for_each(|pair| admit(&mut headers, pair, kong));
+        let mut headers: Pairs = pseudo.map(|(name, value)| (name.into(), value.into())).into();
+        request.headers.into_iter().for_each(|pair| admit(&mut headers, pair, kong));
         let (request, body, properties) = (headers, request.body, request.properties);
-        let stream = Stream {
-            root,
-            request,
-            body,
-            properties,
-            ..Stream::default()
-        };
+        let stream = Stream { root, request, body, properties, ..Stream::default() };
         self.store.data_mut().streams.insert(id, stream);
         if self.dead.is_some() {
             self.stream(id).step = Step::Unavailable;
@@ -211,14 +196,8 @@ impl Vm {
         if stream.step != Step::Upstream {
             return;
         }
-        stream.response.push((
-            b":status".to_vec(),
-            response.status.to_string().into_bytes(),
-        ));
-        response
-            .headers
-            .into_iter()
-            .for_each(|pair| admit(&mut stream.response, pair, kong));
+        stream.response.push((b":status".to_vec(), response.status.to_string().into_bytes()));
+        response.headers.into_iter().for_each(|pair| admit(&mut stream.response, pair, kong));
         stream.response_body = response.body;
         self.response(id);
         self.settle();
@@ -230,15 +209,10 @@ impl Vm {
         let Some(reply) = stream.reply.clone() else {
             return;
         };
-        stream.response.insert(
-            0,
-            (b":status".to_vec(), reply.status.to_string().into_bytes()),
-        );
+        stream.response.insert(0, (b":status".to_vec(), reply.status.to_string().into_bytes()));
         stream.response.extend(reply.headers);
         if !reply.body.is_empty() && find(&stream.response, b"content-type").is_none() {
-            stream
-                .response
-                .push((b"content-type".to_vec(), b"text/plain".to_vec()));
+            stream.response.push((b"content-type".to_vec(), b"text/plain".to_vec()));
         }
         stream.response_body = reply.body;
         if stream.step != Step::Answered {
@@ -298,31 +272,20 @@ impl Vm {
     }
 
     fn finish(&mut self, id: u32) -> Result<(), String> {
-        let log = |vm: &mut Vm| {
-            vm.enter::<_, ()>("proxy_on_log", id, Phase::Log, id)
-                .map(drop)
-        };
-        let done = |vm: &mut Vm| {
-            vm.enter::<_, u32>("proxy_on_done", id, Phase::Done, id)
-                .map(drop)
-        };
+        let log = |vm: &mut Vm| vm.enter::<_, ()>("proxy_on_log", id, Phase::Log, id).map(drop);
+        let done = |vm: &mut Vm| vm.enter::<_, u32>("proxy_on_done", id, Phase::Done, id).map(drop);
         if self.kong() {
             done(self).and_then(|()| log(self))?;
         } else {
             log(self).and_then(|()| done(self))?;
         }
-        self.enter::<_, ()>("proxy_on_delete", id, Phase::Done, id)
-            .map(drop)
+        self.enter::<_, ()>("proxy_on_delete", id, Phase::Done, id).map(drop)
     }
 
     /// The end of the stream. Its calls that are still pending get no answer.
     pub(super) fn close(&mut self, id: u32) -> Exchange {
         // The streams of a dead VM end without a word.
-        let result = if self.dead.is_none() {
-            self.finish(id)
-        } else {
-            Ok(())
-        };
+        let result = if self.dead.is_none() { self.finish(id) } else { Ok(()) };
         let state = self.store.data_mut();
         state.http_calls.retain(|_, call| call.context != id);
         let stream = state.streams.remove(&id).expect("a stream that is open");

@@ -17,11 +17,7 @@ pub struct Request {
 
 impl Request {
     pub fn new(method: &str, path: &str) -> Request {
-        Request {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            ..Request::default()
-        }
+        Request { method: method.to_owned(), path: path.to_owned(), ..Request::default() }
     }
 
     pub fn get(path: &str) -> Request {
@@ -29,22 +25,17 @@ impl Request {
     }
 
     pub fn post(path: &str, body: impl AsRef<[u8]>) -> Request {
-        Request {
-            body: body.as_ref().to_vec(),
-            ..Request::new("POST", path)
-        }
+        Request { body: body.as_ref().to_vec(), ..Request::new("POST", path) }
     }
 
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Request {
-        self.headers
-            .push((name.as_bytes().to_vec(), value.as_ref().to_vec()));
+        self.headers.push((name.as_bytes().to_vec(), value.as_ref().to_vec()));
         self
     }
 
     /// For example `property(&["source", "address"], "192.0.2.1:5000")`.
     pub fn property(mut self, path: &[&str], value: impl AsRef<[u8]>) -> Request {
-        self.properties
-            .insert(path.join("\0"), value.as_ref().to_vec());
+        self.properties.insert(path.join("\0"), value.as_ref().to_vec());
         self
     }
 }
@@ -59,16 +50,11 @@ pub struct Response {
 
 impl Response {
     pub fn new(status: u16) -> Response {
-        Response {
-            status,
-            headers: Pairs::new(),
-            body: b"{}".to_vec(),
-        }
+        Response { status, headers: Pairs::new(), body: b"{}".to_vec() }
     }
 
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
-        self.headers
-            .push((name.as_bytes().to_vec(), value.as_ref().to_vec()));
+        self.headers.push((name.as_bytes().to_vec(), value.as_ref().to_vec()));
         self
     }
 }
@@ -97,10 +83,7 @@ pub struct CallResponse {
 impl CallResponse {
     pub fn new(status: u16, body: impl AsRef<[u8]>) -> CallResponse {
         let headers = vec![(b":status".to_vec(), status.to_string().into_bytes())];
-        CallResponse {
-            headers: Some(headers),
-            body: body.as_ref().to_vec(),
-        }
+        CallResponse { headers: Some(headers), body: body.as_ref().to_vec() }
     }
 
     pub fn broken() -> CallResponse {
@@ -165,11 +148,7 @@ impl Exchange {
 
     /// Envoy's filter state under the name that the module gave it.
     pub fn state(&self, name: &str) -> Option<String> {
-        text(
-            self.filter_state
-                .get(&format!("wasm.{name}"))
-                .map(Vec::as_slice),
-        )
+        text(self.filter_state.get(&format!("wasm.{name}")).map(Vec::as_slice))
     }
 
     pub fn is_forwarded(&self) -> bool {

@@ -86,11 +86,7 @@ impl State {
     }
 
     pub(super) fn log(&self, level: u32, text: &str) {
-        let log = Log {
-            worker: self.worker,
-            level,
-            text: text.to_owned(),
-        };
+        let log = Log { worker: self.worker, level, text: text.to_owned() };
         self.process.borrow_mut().logs.push(log);
     }
 
@@ -138,17 +134,9 @@ impl Vm {
         };
         let mut store = Store::new(&module.engine, state);
         store.set_fuel(options.fuel_limit).unwrap();
-        let instance = linked
-            .instantiate(&mut store)
-            .map_err(|error| format!("{error:#}"))?;
+        let instance = linked.instantiate(&mut store).map_err(|error| format!("{error:#}"))?;
         let (dead, root, next_context) = (None, 0, 1);
-        let mut vm = Vm {
-            store,
-            instance,
-            dead,
-            root,
-            next_context,
-        };
+        let mut vm = Vm { store, instance, dead, root, next_context };
         vm.initialize()?;
         vm.configure(configuration, true)?;
         Ok(vm)
@@ -177,11 +165,9 @@ impl Vm {
         self.store.data_mut().roots.insert(root, 0);
         self.store.data_mut().configuration = configuration.into();
         self.enter::<_, ()>("proxy_on_context_create", root, Phase::Start, (root, 0))?;
-        let started =
-            !first || self.enter("proxy_on_vm_start", root, Phase::Start, (root, 0))? != Some(0);
+        let started = !first || self.enter("proxy_on_vm_start", root, Phase::Start, (root, 0))? != Some(0);
         let phase = Phase::Configure;
-        let configured =
-            started && self.enter("proxy_on_configure", root, phase, (root, size))? != Some(0);
+        let configured = started && self.enter("proxy_on_configure", root, phase, (root, size))? != Some(0);
         if !configured {
             self.store.data_mut().roots.remove(&root);
             let which = if started { "configure" } else { "vm_start" };
@@ -210,9 +196,7 @@ impl Vm {
         let Some(function) = self.instance.get_func(&mut self.store, export) else {
             return Ok(None);
         };
-        let function = function
-            .typed::<P, R>(&self.store)
-            .map_err(|e| format!("{export}: {e:#}"))?;
+        let function = function.typed::<P, R>(&self.store).map_err(|e| format!("{export}: {e:#}"))?;
         let limit = self.store.data().options.fuel_limit;
         let state = self.store.data_mut();
         (state.context, state.phase) = (context, phase);
@@ -231,11 +215,7 @@ impl Vm {
             let mut why = format!("trap in {export}: {}", error.root_cause());
             // The SDK logs a panic's message before it aborts.
             for log in &state.process.borrow().logs[logged..] {
-                why = if log.level == 5 {
-                    format!("{why}: {}", log.text)
-                } else {
-                    why
-                };
+                why = if log.level == 5 { format!("{why}: {}", log.text) } else { why };
             }
             state.log(5, &why);
             self.dead = Some(why.clone());
@@ -270,10 +250,7 @@ impl Vm {
     /// Delivers the response to the call with `token`.
     pub(super) fn answer(&mut self, token: u32, response: CallResponse) -> Result<(), String> {
         let state = self.store.data_mut();
-        let call = state
-            .http_calls
-            .remove(&token)
-            .ok_or("no call with this token is pending")?;
+        let call = state.http_calls.remove(&token).ok_or("no call with this token is pending")?;
         let headers = response.headers.as_ref().map_or(0, Vec::len) as u32;
         let params = (call.root, token, headers, response.body.len() as u32, 0);
         state.answer = Some(response);
@@ -284,10 +261,7 @@ impl Vm {
         let result = self.enter::<_, ()>(export, context, phase, params);
         let state = self.store.data_mut();
         state.answer = None;
-        let waiting = state
-            .http_calls
-            .values()
-            .any(|other| other.context == call.context);
+        let waiting = state.http_calls.values().any(|other| other.context == call.context);
         if let Some(stream) = state.streams.get_mut(&call.context) {
             stream.spent.add(std::mem::take(&mut state.spent));
             if kong {

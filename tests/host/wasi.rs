@@ -10,9 +10,7 @@ pub(super) const CALLS: &[HostCall] = &[
     ("fd_write", "iiii", fd_write),
     ("clock_time_get", "iIi", clock_time_get),
     ("random_get", "ii", random_get),
-    ("proc_exit", "i", |call| {
-        trap(format!("proc_exit({})", call.word(0)))
-    }),
+    ("proc_exit", "i", |call| trap(format!("proc_exit({})", call.word(0)))),
 ];
 
 const EBADF: u32 = 8;
@@ -37,8 +35,7 @@ fn fd_write(call: &mut Call<'_>) -> Answer {
         text.extend(call.read(word(0), word(4))?);
     }
     call.put_word(3, text.len() as u32)?;
-    call.state()
-        .log(level, String::from_utf8_lossy(&text).trim_end());
+    call.state().log(level, String::from_utf8_lossy(&text).trim_end());
     Ok(())
 }
 
