@@ -74,11 +74,16 @@ fn count(number: usize, what: &str) -> String {
 /// so nobody can use it by accident.
 fn effective(raw: &RawConfig, config: &Config) -> serde_json::Value {
     let mut json = schema::effective(raw);
+    if raw.rules.is_none() {
+        let rules: serde_json::Value = config.engine.rules.iter().map(rule).collect();
+        if let Some(members) = json.as_object_mut() {
+            members.insert("rules".to_owned(), rules);
+        }
+        // Reading it fills in what these rules leave out.
+        json = raw::read(json.to_string().as_bytes()).map_or(json, |raw| schema::effective(&raw));
+    }
     if let Some(members) = json.as_object_mut() {
         members.insert("secret".to_owned(), "(hidden)".into());
-        if raw.rules.is_none() {
-            members.insert("rules".to_owned(), config.engine.rules.iter().map(rule).collect());
-        }
     }
     json
 }
