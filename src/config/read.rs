@@ -40,6 +40,18 @@ impl Json {
         })
     }
 
+    /// What it is, without what it says: it may be a secret.
+    const fn sort(&self) -> &'static str {
+        match self {
+            Self::Null => "`null`",
+            Self::Bool(_) => "a boolean",
+            Self::Whole(_) | Self::Number(_) => "a number",
+            Self::Text(_) => "a string",
+            Self::List(_) => "a list",
+            Self::Object(_) => "an object",
+        }
+    }
+
     /// The value in a message: shortened, in backticks.
     fn shown(&self) -> String {
         let text = match self {
@@ -47,8 +59,7 @@ impl Json {
             Self::Bool(value) => value.to_string(),
             Self::Whole(value) => value.to_string(),
             Self::Number(value) | Self::Text(value) => value.clone(),
-            Self::List(_) => return "a list".to_owned(),
-            Self::Object(_) => return "an object".to_owned(),
+            Self::List(_) | Self::Object(_) => return self.sort().to_owned(),
         };
         let cut: String = text.chars().take(40).collect();
         if cut == text { format!("`{text}`") } else { format!("`{cut}...`") }
@@ -189,10 +200,13 @@ pub fn text(
     at: &Path<'_>,
     problems: &mut Problems,
 ) -> Option<String> {
-    let Json::Text(text) = json else { return expected("a string", json, at, problems) };
+    let Json::Text(text) = json else {
+        problems.add(at, format!("expected a string, found {}", json.sort()));
+        return None;
+    };
     if !lengths.contains(&text.len()) {
         let found = text.len();
-        problems.add(at, format!("expected {} to {} characters, found {found}", lengths.start(), lengths.end()));
+        problems.add(at, format!("expected {} to {} bytes, found {found}", lengths.start(), lengths.end()));
         return None;
     }
     match check(text) {
@@ -218,6 +232,18 @@ pub fn members<'a>(
 /// Notes a word that is not one of those known.
 pub fn unknown_word<T>(word: &str, known: &[&str], at: &Path<'_>, problems: &mut Problems) -> Option<T> {
     problems.add(at, format!("unknown word `{word}`, {}", suggestion(word, known)));
+    None
+}
+
+/// Notes a word that stands alone and may not.
+pub fn wants_value<T>(word: &str, at: &Path<'_>, problems: &mut Problems) -> Option<T> {
+    problems.add(at, format!("`{word}` needs a value, as in `{{\"{word}\": ...}}`"));
+    None
+}
+
+/// Notes a word that has a value and may not.
+pub fn wants_no_value<T>(word: &str, at: &Path<'_>, problems: &mut Problems) -> Option<T> {
+    problems.add(at, format!("`{word}` takes no value, write `\"{word}\"`"));
     None
 }
 
@@ -374,6 +400,7 @@ macro_rules! choice {
                 match json {
                     Json::Text(word) => match word.as_str() {
                         $($word => Some(Self::$plain),)*
+                        $($member => $crate::config::read::wants_value($member, at, problems),)*
                         _ => $crate::config::read::unknown_word(word, WORDS, at, problems),
                     },
                     Json::Object(members) => match members.as_slice() {
@@ -381,6 +408,7 @@ macro_rules! choice {
                             let value = $crate::config::read::Field::read(value, &at.member(name), problems)?;
                             Some(Self::$holder(value))
                         })*
+                        $([(name, _)] if name == $word => $crate::config::read::wants_no_value($word, at, problems),)*
                         [(name, _)] => $crate::config::read::unknown_word(name, WORDS, at, problems),
                         _ => $crate::config::read::expected("an object with one member", json, at, problems),
                     },
