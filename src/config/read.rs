@@ -15,8 +15,8 @@ pub enum Json {
     Bool(bool),
     /// A whole number.
     Whole(i64),
-    /// Any other number, as text.
-    Number(String),
+    /// Any other number.
+    Fraction,
     /// A string.
     Text(String),
     /// An array.
@@ -45,7 +45,7 @@ impl Json {
         match self {
             Self::Null => "`null`",
             Self::Bool(_) => "a boolean",
-            Self::Whole(_) | Self::Number(_) => "a number",
+            Self::Whole(_) | Self::Fraction => "a number",
             Self::Text(_) => "a string",
             Self::List(_) => "a list",
             Self::Object(_) => "an object",
@@ -58,7 +58,8 @@ impl Json {
             Self::Null => "null".to_owned(),
             Self::Bool(value) => value.to_string(),
             Self::Whole(value) => value.to_string(),
-            Self::Number(value) | Self::Text(value) => value.clone(),
+            Self::Text(value) => value.clone(),
+            Self::Fraction => return "another number".to_owned(),
             Self::List(_) | Self::Object(_) => return self.sort().to_owned(),
         };
         let cut: String = text.chars().take(40).collect();
@@ -90,10 +91,10 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::Whole(value))
     }
     fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(i64::try_from(value).map_or_else(|_| Json::Number(value.to_string()), Json::Whole))
+        Ok(i64::try_from(value).map_or(Json::Fraction, Json::Whole))
     }
-    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        Ok(Json::Number(value.to_string()))
+    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::Fraction)
     }
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {
         Ok(Json::Text(value.to_owned()))
