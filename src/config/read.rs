@@ -305,7 +305,9 @@ macro_rules! section {
             ) -> Option<Self> {
                 let members = $crate::config::read::members(json, &[$(stringify!($field)),*], at, problems)?;
                 $(let $field: Option<$type> = match members.iter().find(|(name, _)| name == stringify!($field)) {
-                    Some((name, value)) => $crate::config::read::Field::read(value, &at.member(name), problems),
+                    // A bad member is noted and its default taken, so that the rest can be looked at too.
+                    Some((name, value)) => $crate::config::read::Field::read(value, &at.member(name), problems)
+                        .or_else(|| section!(@fallback $($default)?)),
                     None => section!(@absent $field, at, problems $(, $default)?),
                 };)*
                 Some(Self { $($field: $field?,)* })
@@ -341,6 +343,8 @@ macro_rules! section {
         None
     }};
     (@absent $field:ident, $at:ident, $problems:ident, $default:expr) => { Some($default) };
+    (@fallback) => { None };
+    (@fallback $default:expr) => { Some($default) };
     (@required $field:ident) => { Some(stringify!($field)) };
     (@required $field:ident, $default:expr) => { None };
     (@schema_default $object:ident, $type:ty) => {};
