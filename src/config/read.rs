@@ -230,6 +230,28 @@ pub fn members<'a>(
     Some(members)
 }
 
+/// One member of an object: what it says, else its default. A bad member is noted and its default taken, so that the
+/// rest can be looked at too; a required one that is absent is noted.
+#[inline(never)]
+pub fn member<T: Field>(
+    members: &[(String, Json)],
+    name: &str,
+    default: Option<fn() -> T>,
+    at: &Path<'_>,
+    problems: &mut Problems,
+) -> Option<T> {
+    let read = match members.iter().find(|(other, _)| other == name) {
+        Some((_, value)) => T::read(value, &at.member(name), problems),
+        None => {
+            if default.is_none() {
+                problems.add(&at.member(name), "required, but absent");
+            }
+            None
+        }
+    };
+    read.or_else(|| default.map(|default| default()))
+}
+
 /// Notes a word that is not one of those known.
 pub fn unknown_word<T>(word: &str, known: &[&str], at: &Path<'_>, problems: &mut Problems) -> Option<T> {
     problems.add(at, format!("unknown word `{word}`, {}", suggestion(word, known)));
@@ -304,12 +326,9 @@ macro_rules! section {
                 problems: &mut $crate::config::error::Problems,
             ) -> Option<Self> {
                 let members = $crate::config::read::members(json, &[$(stringify!($field)),*], at, problems)?;
-                $(let $field: Option<$type> = match members.iter().find(|(name, _)| name == stringify!($field)) {
-                    // A bad member is noted and its default taken, so that the rest can be looked at too.
-                    Some((name, value)) => $crate::config::read::Field::read(value, &at.member(name), problems)
-                        .or_else(|| section!(@fallback $($default)?)),
-                    None => section!(@absent $field, at, problems $(, $default)?),
-                };)*
+                $(let $field: Option<$type> = $crate::config::read::member(
+                    members, stringify!($field), section!(@default $type $(, $default)?), at, problems,
+                );)*
                 Some(Self { $($field: $field?,)* })
             }
             #[cfg(not(target_os = "wasi"))]
@@ -338,13 +357,11 @@ macro_rules! section {
             }
         }
     };
-    (@absent $field:ident, $at:ident, $problems:ident) => {{
-        $problems.add(&$at.member(stringify!($field)), "required, but absent");
-        None
+    (@default $type:ty) => { None };
+    (@default $type:ty, $default:expr) => {{
+        let default: fn() -> $type = || $default;
+        Some(default)
     }};
-    (@absent $field:ident, $at:ident, $problems:ident, $default:expr) => { Some($default) };
-    (@fallback) => { None };
-    (@fallback $default:expr) => { Some($default) };
     (@required $field:ident) => { Some(stringify!($field)) };
     (@required $field:ident, $default:expr) => { None };
     (@schema_default $object:ident, $type:ty) => {};
