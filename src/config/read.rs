@@ -15,7 +15,7 @@ pub enum Json {
     Bool(bool),
     /// A whole number.
     Whole(i64),
-    /// Any other number.
+    /// Any other number: none is expected anywhere.
     Fraction,
     /// A string.
     Text(String),
@@ -59,7 +59,7 @@ impl Json {
             Self::Bool(value) => value.to_string(),
             Self::Whole(value) => value.to_string(),
             Self::Text(value) => value.clone(),
-            Self::Fraction => return "another number".to_owned(),
+            Self::Fraction => return "a fraction".to_owned(),
             Self::List(_) | Self::Object(_) => return self.sort().to_owned(),
         };
         let cut: String = text.chars().take(40).collect();
@@ -91,7 +91,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::Whole(value))
     }
     fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(i64::try_from(value).map_or(Json::Fraction, Json::Whole))
+        // Out of every range that there is, which is all that matters.
+        Ok(Json::Whole(i64::try_from(value).unwrap_or(i64::MAX)))
     }
     fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
         Ok(Json::Fraction)
