@@ -55,7 +55,8 @@ impl Engine {
         let fresh = self.authenticated_in_session(&session, now);
         let scene = Scene { facts, baseline: &session.baseline, weights: &self.weights, fresh };
         let signals = signal::detect(scene);
-        signals.iter().for_each(|signal| session.evidence.absorb(signal, now));
+        let dated = dated(&session, now);
+        signals.iter().for_each(|signal| session.evidence.absorb(signal, dated));
         session.baseline.hear_posture(facts);
         if session.baseline.posture == Some(Posture::Compliant) {
             session.restore_posture();
@@ -76,7 +77,7 @@ impl Engine {
         let now = now.max(session.seen);
         session.baseline.learn_outcome(outcome, facts.action.access);
         let signal = signal::probing::observe(&mut session.baseline, outcome, &self.weights)?;
-        session.evidence.absorb(&signal, now);
+        session.evidence.absorb(&signal, dated(session, now));
         Some(signal)
     }
 
@@ -130,6 +131,12 @@ impl Engine {
     fn recent(&self, auth_time: u32, now: Timestamp) -> bool {
         now.since(Timestamp::from_seconds(auth_time)) <= self.max_age
     }
+}
+
+/// The date of evidence raised `now`. An authentication answers everything up to its second, but not what its own request
+/// and those after it show.
+fn dated(session: &Session, now: Timestamp) -> Timestamp {
+    now.max(Timestamp::from_seconds(session.standing.auth_time.saturating_add(1)))
 }
 
 /// Ends a suspension whose time has come. It has been served: the behaviour that led to it is not held against the
