@@ -70,11 +70,18 @@ impl Stream {
         for name in headers.own() {
             host.apply(Effect::RemoveRequestHeader(name));
         }
+        if headers.count() >= HEADERS_SHOWN {
+            // There may be more than the host shows.
+            for name in response::HEADERS {
+                host.apply(Effect::RemoveRequestHeader(name.as_bytes()));
+            }
+        }
         let target = Target::find(config, &headers);
         if target.calls() && config.mcp.read_body && !end_of_stream {
             drop(headers);
             let since = host.now();
-            return (Self::AwaitingBody { headers: blob, since }, Flow::Pause);
+            let flow = if root.holds_headers() { Flow::Pause } else { Flow::Continue };
+            return (Self::AwaitingBody { headers: blob, since }, flow);
         }
         let call = target.calls().then(|| intake::call_of_headers(config, &headers, &mut |path| host.property(path)));
         decide(root, host, &blob, call)
@@ -134,6 +141,10 @@ impl Stream {
 
     /// The upstream's answer.
     pub fn response_headers(self, root: &mut Root, host: &mut dyn Host, outcome: Outcome) -> Self {
+        if matches!(self, Self::AwaitingBody { .. }) {
+            // A call without a body: forwarded, and seen too late.
+            host.apply(Effect::Count(Counter::BodyTimeout, 1));
+        }
         let Self::Forwarded(forwarded) = self else { return self };
         let Forwarded { facts, admitted, suspicious } = *forwarded;
         let accepted = !matches!(outcome.status, 401 | 403);
@@ -152,6 +163,9 @@ impl Stream {
         Self::Finished
     }
 }
+
+/// Kong shows at most this many header lines, pseudo-headers first, and says nothing of the rest.
+pub const HEADERS_SHOWN: usize = 100;
 
 /// Reads the request, assesses it, and has the effects.
 fn decide(root: &mut Root, host: &mut dyn Host, blob: &[u8], call: Option<McpCall>) -> (Stream, Flow) {

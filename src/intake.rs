@@ -484,18 +484,23 @@ fn metadata_value(value: &[u8], name: Option<&str>) -> Option<ClaimValue> {
     String::from_utf8(value.to_vec()).ok().map(ClaimValue::Text)
 }
 
-/// Decimal degrees in hundredths; `None` beyond `limit`.
+/// Decimal degrees in hundredths, rounded towards zero; `None` beyond `limit` and for anything but digits, one sign and
+/// one dot. Whole numbers all the way: parsing floats would cost the module 20 KiB.
 fn hundredths(text: &str, limit: i16) -> Option<i16> {
-    let degrees: f64 = text.parse().ok()?;
-    let value = libm::round(degrees * 100.0);
-    // A comparison with NaN is false, so NaN is refused too.
-    let within = value.abs() <= f64::from(limit);
-    if !within {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let numeric = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !numeric(whole) || !numeric(fraction) {
         return None;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "within the limit, which is an i16")]
-    let value = value as i16;
-    Some(value)
+    let mut hundredths: i16 = whole.parse::<i16>().ok()?.checked_mul(100)?;
+    for (digit, weight) in fraction.bytes().zip([10i16, 1]) {
+        hundredths = hundredths.checked_add(i16::from(digit.wrapping_sub(b'0')).checked_mul(weight)?)?;
+    }
+    (hundredths <= limit).then(|| if negative { hundredths.saturating_neg() } else { hundredths })
 }
 
 fn base64url_of_hex(hex: &[u8]) -> Option<String> {
@@ -506,4 +511,21 @@ fn base64url_of_hex(hex: &[u8]) -> Option<String> {
         })
         .collect();
     Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn degrees_are_read_in_hundredths_and_nonsense_is_not() {
+        let latitude = |text| hundredths(text, 9_000);
+        assert_eq!(latitude("52.5200"), Some(5_252));
+        assert_eq!(latitude("-33.8"), Some(-3_380));
+        assert_eq!(latitude("90"), Some(9_000));
+        assert_eq!(latitude("0.009"), Some(0));
+        for bad in ["90.01", "91", "nan", "1e3", "", "-", ".", "1.", ".5", "+1", "1.2.3", "99999999999"] {
+            assert_eq!(latitude(bad), None, "{bad}");
+        }
+    }
 }

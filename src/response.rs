@@ -40,6 +40,16 @@ pub enum Protocol<'a> {
     Mcp(Option<&'a str>),
 }
 
+/// Every request header that is ours to set.
+pub const HEADERS: [&str; 6] = [
+    "x-session-risk-score",
+    "x-session-risk-level",
+    "x-session-risk-action",
+    "x-session-risk-reasons",
+    "x-session-risk-would",
+    "x-session-risk-unscored",
+];
+
 /// The headers that a forwarded request carries, in order.
 pub fn request_headers(assessment: &Assessment) -> Vec<(&'static str, String)> {
     let decision = &assessment.decision;

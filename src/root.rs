@@ -52,6 +52,9 @@ pub struct Root {
     waiting: VecDeque<Work>,
     /// Sessions kept in this VM, on hosts without shared data.
     local: Option<LocalStore>,
+    /// A request's headers can be held back until its body is there. Kong cannot: there a paused request hangs, and the
+    /// body comes, whole, only to filters that let the headers go on. It still reaches no upstream before that.
+    holds_headers: bool,
 }
 
 impl Root {
@@ -61,10 +64,10 @@ impl Root {
     /// Every problem in the configuration.
     pub fn configure(host: &mut dyn Host, text: &[u8]) -> Result<Self, ConfigError> {
         let config = Config::from_json(text)?;
-        let mut root = Self { config, bucket: Vec::new(), waiting: VecDeque::new(), local: None };
+        let mut root = Self { config, bucket: Vec::new(), waiting: VecDeque::new(), local: None, holds_headers: true };
         let settings = &root.config.table;
-        match table::seed(&mut *host, &settings.name, settings.geometry) {
-            Ok(()) => {}
+        match table::seed(&mut HostStore(host), &settings.name, settings.geometry) {
+            Ok(()) => root.holds_headers = !table::strict(&mut HostStore(host)).unwrap_or(false),
             Err(StoreError::Unsupported) => {
                 let text = "session_risk: this host has no shared data, so every worker keeps sessions of its own";
                 host.apply(Effect::Log(LogLevel::Warn, text));
@@ -84,6 +87,11 @@ impl Root {
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Whether a request can wait in its headers for its body.
+    pub fn holds_headers(&self) -> bool {
+        self.holds_headers
     }
 
     /// Takes over the updates that wait in `old`, which this root replaces, and the sessions of a host without shared data.

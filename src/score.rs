@@ -26,7 +26,8 @@ impl Score {
     /// The score of a ledger at `now`: groups add, as log-odds of independent evidence do.
     pub fn of(ledger: &Ledger, now: Timestamp) -> Self {
         let units = ledger.groups(now).iter().fold(0u32, |sum, group| sum.saturating_add(u32::from(group.units())));
-        Self::new(u8::try_from(units / 32).unwrap_or(SCORE_MAX))
+        // To the nearest point: a weight of 15 counts as 15 during its first second, not as 14.
+        Self::new(u8::try_from(units.saturating_add(16) / 32).unwrap_or(SCORE_MAX))
     }
 }
 

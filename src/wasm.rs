@@ -5,7 +5,7 @@ mod abi;
 use crate::{
     bounds::CONFIG_BYTES,
     facts::Outcome,
-    filter::{Flow, Stream},
+    filter::{self, Flow, Stream},
     host::{Effect, Host, LogLevel},
     metrics::{self, Counter},
     response::LocalReply,
@@ -170,9 +170,34 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Puts the wanted headers in front when the host may have left some out: many useless headers must not hide the
+    /// ones that a gateway appends. Asked for by name, they are always there.
+    fn complete(&self, blob: &mut Vec<u8>) {
+        if filter::pairs(blob).count() < filter::HEADERS_SHOWN {
+            return;
+        }
+        self.shared.with(|root, _| {
+            let shown: Vec<(Vec<u8>, Vec<u8>)> =
+                filter::pairs(blob).map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+            let hidden = root
+                .config()
+                .names
+                .iter()
+                .filter(|name| !shown.iter().any(|(shown, _)| shown.eq_ignore_ascii_case(name.as_bytes())));
+            let mut all: Vec<(Vec<u8>, Vec<u8>)> = hidden
+                .filter_map(|name| Some((name.as_bytes().to_vec(), abi::header(Map::Request, name).ok().flatten()?)))
+                .collect();
+            all.extend(shown);
+            *blob = serialised(&all);
+        });
+    }
+}
+
 impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let blob = abi::header_pairs(Map::Request).unwrap_or_default();
+        let mut blob = abi::header_pairs(Map::Request).unwrap_or_default();
+        self.complete(&mut blob);
         let action = self.step(|_, root, gateway| Stream::request_headers(root, gateway, blob, end_of_stream));
         let waits = self.stream.try_borrow().is_ok_and(|stream| stream.waiting_since().is_some());
         if waits && let Ok(mut waiting) = self.shared.waiting.try_borrow_mut() {
@@ -285,15 +310,15 @@ impl Host for Gateway<'_> {
 }
 
 /// A header map as the ABI wants it: a count, two lengths a pair, then the bytes, each with a NUL behind it.
-fn serialised(headers: &[(&str, String)]) -> Vec<u8> {
+fn serialised<N: AsRef<[u8]>, V: AsRef<[u8]>>(headers: &[(N, V)]) -> Vec<u8> {
     let length = |length: usize| u32::try_from(length).unwrap_or(0).to_le_bytes();
     let mut blob = length(headers.len()).to_vec();
     for (name, value) in headers {
-        blob.extend(length(name.len()));
-        blob.extend(length(value.len()));
+        blob.extend(length(name.as_ref().len()));
+        blob.extend(length(value.as_ref().len()));
     }
     for (name, value) in headers {
-        for part in [name.as_bytes(), value.as_bytes()] {
+        for part in [name.as_ref(), value.as_ref()] {
             blob.extend(part);
             blob.push(0);
         }

@@ -1,1 +1,119 @@
-fn main() {}
+//! The command line: checks a configuration before a gateway loads it, and prints the schema and the catalogue.
+//! It decides nothing itself: what a configuration means is the library's.
+
+#[path = "session-risk/check.rs"]
+mod check;
+#[path = "session-risk/signals.rs"]
+mod signals;
+
+use clap::{Parser, Subcommand};
+use session_risk::config::schema;
+use std::{
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  good
+  1  the configuration has problems; each is named on standard error
+  2  the command could not be run: wrong arguments, or a file that cannot be read";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  session-risk check filter.json            problems, or one line that says ok
+  session-risk check filter.json --print    with every default filled in
+  kubectl get cm risk -o jsonpath='{.data.config}' | session-risk check -
+
+What is checked is the JSON that the filter is configured with: in Envoy, the text in
+`config.configuration.value`. An Envoy configuration as a whole is checked with `envoy --mode validate`.
+
+Exit codes:
+  0  the configuration can be used; there may be warnings
+  1  it has problems; each is named on standard error with its place
+  2  the file cannot be read";
+
+#[derive(Parser)]
+#[command(name = "session-risk", version, about = "Checks and explains configurations of the Session Risk filter")]
+#[command(after_help = EXIT_CODES, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Checks a filter configuration: every problem at once, each with its JSON path
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check {
+        /// A JSON file, or `-` for standard input
+        file: PathBuf,
+        /// Print the effective configuration, every default filled in; the secret is not shown
+        #[arg(long)]
+        print: bool,
+    },
+    /// Prints the JSON schema of the filter configuration, for editors
+    #[command(after_help = "Example:\n  session-risk schema > session-risk.schema.json")]
+    Schema,
+    /// Prints the catalogue of signals: what is looked for, and what it weighs
+    #[command(after_help = "Example:\n  session-risk signals | grep network\n\n\
+        A weight is in points. Ten points: the odds that the session is in the wrong hands have grown tenfold.")]
+    Signals,
+}
+
+fn main() -> ExitCode {
+    let run = match Arguments::parse().command {
+        Command::Check { file, print } => match read(&file) {
+            Ok(text) => check::check(&shown(&file), &text, print),
+            Err(message) => {
+                // Nothing is left to do if standard error is closed too.
+                let _ = writeln!(io::stderr().lock(), "error: {message}");
+                return ExitCode::from(2);
+            }
+        },
+        Command::Schema => pretty(&schema::schema()).map(|()| ExitCode::SUCCESS),
+        Command::Signals => signals::print().map(|()| ExitCode::SUCCESS),
+    };
+    match run {
+        Ok(code) => code,
+        // `session-risk signals | head` is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr().lock(), "error: the output cannot be written: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The text of a file, or a message that says which file and what to do.
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    let name = shown(file);
+    if file.as_os_str() == "-" {
+        let mut text = Vec::new();
+        return match io::stdin().lock().read_to_end(&mut text) {
+            Ok(_) => Ok(text),
+            Err(error) => Err(format!("standard input cannot be read: {error}")),
+        };
+    }
+    std::fs::read(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!(
+                "`{name}` does not exist; name a JSON file with the filter's configuration, or `-` for standard input"
+            )
+        }
+        io::ErrorKind::IsADirectory => format!("`{name}` is a directory; name a file in it"),
+        io::ErrorKind::PermissionDenied => format!("`{name}` may not be read by this user; check its permissions"),
+        _ => format!("`{name}` cannot be read: {error}"),
+    })
+}
+
+fn shown(file: &Path) -> String {
+    if file.as_os_str() == "-" { "standard input".to_owned() } else { file.display().to_string() }
+}
+
+/// Writes JSON to standard output, indented.
+fn pretty(json: &serde_json::Value) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{json:#}")
+}

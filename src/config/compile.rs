@@ -122,7 +122,8 @@ impl Compiler<'_> {
 
     fn header(&mut self, name: &HeaderName, at: &Path<'_>) -> Option<HeaderId> {
         if name.0.to_ascii_lowercase().as_bytes().starts_with(OWN_PREFIX) {
-            self.problems.add(at, "headers of this prefix are removed from every request before they are read");
+            let message = format!("`{}` is never there: clients' `x-session-risk-` headers are removed first", name.0);
+            self.problems.add(at, message);
             return None;
         }
         let id = self.names.want(&name.0);
@@ -287,6 +288,13 @@ impl Compiler<'_> {
             self.problems.add(&at, format!("at most {ROUTES} routes, found {}", self.raw.routes.len()));
             return None;
         }
+        for (index, route) in self.raw.routes.iter().enumerate() {
+            if !comparable(&route.path.0) {
+                let message = "matches nothing: paths are compared decoded, without query, and without empty, `.` and \
+                               `..` segments or a `/` at the end";
+                self.problems.add(&at.item(index).member("path"), message);
+            }
+        }
         let routes = self.raw.routes.iter().map(|route| Route {
             method: route.method.as_ref().map(|method| method.0.clone()),
             template: route.path.0.clone(),
@@ -387,6 +395,13 @@ impl Compiler<'_> {
         }
         geometry
     }
+}
+
+/// Whether a template is written as paths are when they are compared.
+fn comparable(template: &str) -> bool {
+    let plain = !template.contains(['?', '#', '%', ';', '\\']);
+    let segment = |segment: &str| !matches!(segment, "" | "." | "..");
+    plain && (template == "/" || template.split('/').skip(1).all(segment))
 }
 
 fn mode(raw: &RawMode) -> Mode {

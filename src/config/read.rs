@@ -17,8 +17,8 @@ pub use declare::{SectionSchema, description};
 pub(super) use declare::{choice, ranged, section, worded, words};
 pub use json::Json;
 
-/// Most items of a list; as many as the longest list of all, the routes, may have.
-const ITEMS: usize = crate::bounds::ROUTES;
+/// Most items of a list. More than those lists may have whose own limit is checked later, and said in their own words.
+const ITEMS: usize = 4 * crate::bounds::ROUTES;
 
 /// Reads a document.
 ///
@@ -97,17 +97,17 @@ impl<T: Field> Field for Vec<T> {
 
 /// Notes that something else was expected.
 pub fn expected<T>(what: &str, json: &Json, at: &Path<'_>, problems: &mut Problems) -> Option<T> {
-    mismatch(what, json.kind(), at, problems);
+    mismatch(what, &json.shown(), at, problems);
     None
 }
 
 /// Notes that a word is not one of those known.
 pub fn unknown_word<T>(word: &str, known: &[&str], at: &Path<'_>, problems: &mut Problems) -> Option<T> {
-    unknown(word, known, &[], at, problems);
+    unknown(word, known, at, problems);
     None
 }
 
-/// The members of an object; those that are not known or there twice are noted.
+/// The members of an object; those that are not known are noted.
 #[inline(never)]
 pub fn members<'a>(
     json: &'a Json,
@@ -117,14 +117,7 @@ pub fn members<'a>(
 ) -> Option<&'a [(String, Json)]> {
     let Json::Object(members) = json else { return expected("an object", json, at, problems) };
     for (name, _) in members.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
-        let hint = match near(name, known.iter()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("expected {}", one_of(known, &[])),
-        };
-        problems.add(&at.member(name), format!("unknown field `{}`, {hint}", Excerpt(name)));
-    }
-    for name in known.iter().filter(|known| members.iter().filter(|(name, _)| name == *known).count() > 1) {
-        problems.add(&at.member(name), "stated more than once");
+        problems.add(&at.member(name), format!("unknown field, {}", suggestion(name, known)));
     }
     Some(members)
 }
@@ -185,18 +178,14 @@ fn items<'a>(json: &'a Json, at: &Path<'_>, problems: &mut Problems) -> Option<&
 /// Reads a whole number in a range.
 #[inline(never)]
 pub fn whole(json: &Json, range: RangeInclusive<i64>, at: &Path<'_>, problems: &mut Problems) -> Option<i64> {
-    let found = match json {
-        Json::Whole(value) if range.contains(value) => return Some(*value),
-        Json::Whole(value) => format!("`{value}`"),
-        Json::Number(value) => format!("`{value}`"),
-        other => other.kind().to_owned(),
-    };
-    mismatch(&format!("a whole number in {}..={}", range.start(), range.end()), &found, at, problems);
-    None
+    match json {
+        Json::Whole(value) if range.contains(value) => Some(*value),
+        other => expected(&format!("a whole number in {}..={}", range.start(), range.end()), other, at, problems),
+    }
 }
 
-/// Reads text of a length in characters that passes a check; the check says what it expects instead. Text that is a
-/// secret must pass every check: a message about one quotes it.
+/// Reads text of a length in bytes that passes a check; the check says what it expects instead. Text that is a secret
+/// must pass every check: a message about one quotes it.
 #[inline(never)]
 pub fn text(
     json: &Json,
@@ -205,28 +194,25 @@ pub fn text(
     at: &Path<'_>,
     problems: &mut Problems,
 ) -> Option<String> {
-    let Json::Text(text) = json else { return expected("a string", json, at, problems) };
-    let length = text.chars().count();
-    if !lengths.contains(&length) {
-        mismatch(&format!("{} to {} characters", lengths.start(), lengths.end()), &length.to_string(), at, problems);
+    let Json::Text(text) = json else {
+        mismatch("a string", json.sort(), at, problems);
+        return None;
+    };
+    if !lengths.contains(&text.len()) {
+        let what = format!("{} to {} bytes", lengths.start(), lengths.end());
+        mismatch(&what, &text.len().to_string(), at, problems);
         return None;
     }
     match check(text) {
         Ok(()) => Some(text.clone()),
-        Err(what) => {
-            mismatch(what, &format!("`{}`", Excerpt(text)), at, problems);
-            None
-        }
+        Err(what) => expected(what, json, at, problems),
     }
 }
 
 /// Reads a word of a closed set, as its number.
 #[inline(never)]
 pub fn word(json: &Json, words: &[&str], at: &Path<'_>, problems: &mut Problems) -> Option<usize> {
-    let Json::Text(word) = json else {
-        mismatch(&one_of(words, &[]), json.kind(), at, problems);
-        return None;
-    };
+    let Json::Text(word) = json else { return expected("a word", json, at, problems) };
     words.iter().position(|known| known == word).or_else(|| unknown_word(word, words, at, problems))
 }
 
@@ -243,21 +229,15 @@ pub fn chosen<'a>(
         Json::Text(word) => (word.as_str(), None),
         Json::Object(members) => match members.as_slice() {
             [(name, value)] => (name.as_str(), Some(value)),
-            _ => {
-                mismatch("an object with one member", &members.len().to_string(), at, problems);
-                return None;
-            }
+            _ => return expected("an object with one member", json, at, problems),
         },
-        other => {
-            mismatch(&one_of(words, names), other.kind(), at, problems);
-            return None;
-        }
+        other => return expected("a word or an object with one member", other, at, problems),
     };
     match (words.contains(&name), names.contains(&name), value) {
         (true, _, None) | (_, true, Some(_)) => return Some((name, value)),
-        (true, _, Some(_)) => mismatch(&format!("the word `{name}` alone"), "an object", at, problems),
-        (_, true, None) => mismatch(&format!("an object `{{\"{name}\": ...}}`"), "the word alone", at, problems),
-        (false, false, _) => unknown(name, words, names, at, problems),
+        (true, _, Some(_)) => problems.add(at, format!("`{name}` takes no value, write `\"{name}\"`")),
+        (_, true, None) => problems.add(at, format!("`{name}` needs a value, as in `{{\"{name}\": ...}}`")),
+        (false, false, _) => return unknown_word(name, &[words, names].concat(), at, problems),
     }
     None
 }
@@ -268,24 +248,18 @@ fn mismatch(what: &str, found: &str, at: &Path<'_>, problems: &mut Problems) {
 }
 
 #[inline(never)]
-fn unknown(word: &str, words: &[&str], names: &[&str], at: &Path<'_>, problems: &mut Problems) {
-    let near = near(word, words.iter().chain(names));
-    let hint = near.map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
-    mismatch(&one_of(words, names), &format!("`{}`{hint}", Excerpt(word)), at, problems);
+fn unknown(word: &str, known: &[&str], at: &Path<'_>, problems: &mut Problems) {
+    problems.add(at, format!("unknown word `{}`, {}", Excerpt(word), suggestion(word, known)));
 }
 
-/// ``one of `enforce`, `shadow`, `{"percent": ...}` ``
-fn one_of(words: &[&str], names: &[&str]) -> String {
-    let words = words.iter().map(|word| format!("`{word}`"));
-    let names = names.iter().map(|name| format!("`{{\"{name}\": ...}}`"));
-    let all: Vec<String> = words.chain(names).collect();
-    format!("{}{}", if all.len() > 1 { "one of " } else { "" }, all.join(", "))
-}
-
-/// The known word that was probably meant.
-fn near<'a>(word: &str, known: impl Iterator<Item = &'a &'a str>) -> Option<&'a str> {
-    let (distance, near) = known.map(|other| (distance(word, other), *other)).min()?;
-    (distance <= near.len().div_ceil(3)).then_some(near)
+/// What was probably meant, or else all that is known.
+#[inline(never)]
+fn suggestion(word: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|other| (distance(word, other), *other)).min();
+    match near {
+        Some((distance, near)) if distance <= near.len().div_ceil(3) => format!("did you mean `{near}`?"),
+        _ => format!("expected one of `{}`", known.join("`, `")),
+    }
 }
 
 /// Edits that turn one word into the other (Levenshtein, 1966), over bytes. Of a long word only the beginning counts.

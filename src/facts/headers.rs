@@ -32,11 +32,17 @@ impl HeaderNames {
         Some(HeaderId(id))
     }
 
+    /// The names asked for.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().filter_map(|name| std::str::from_utf8(name).ok())
+    }
+
     /// Picks the wanted ones out of a request's headers. Kong leaves names as the client
     /// wrote them, so case does not count.
     pub fn pick<'a>(&self, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Headers<'a> {
         let mut headers = Headers::default();
         for (name, value) in pairs {
+            headers.count = headers.count.saturating_add(1);
             if name.get(..OWN_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN_PREFIX)) {
                 headers.own.push(name);
                 continue;
@@ -59,6 +65,7 @@ pub struct Headers<'a> {
     values: [Option<&'a [u8]>; WANTED],
     repeated: u32,
     own: Vec<&'a [u8]>,
+    count: usize,
 }
 
 impl<'a> Headers<'a> {
@@ -70,6 +77,11 @@ impl<'a> Headers<'a> {
     /// Whether it came more than once.
     pub fn repeated(&self, id: HeaderId) -> bool {
         self.repeated & bit(id.0) != 0
+    }
+
+    /// How many headers there were in all.
+    pub fn count(&self) -> usize {
+        self.count
     }
 
     /// Headers with our own prefix that the client sent.

@@ -90,7 +90,7 @@ impl Routes {
                 errors.push(RouteError { index, message: format!("cannot be told apart from another: {error}") });
             }
         }
-        errors.sort_by_key(|error| error.index);
+        errors.sort_unstable_by_key(|error| error.index);
         if errors.is_empty() { Ok(Self { routes, router }) } else { Err(errors) }
     }
 

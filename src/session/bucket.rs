@@ -178,7 +178,7 @@ impl<'a> Bucket<'a> {
     fn resize(&mut self, ways: u8, rank: &dyn Fn(&[u8; SESSION_BYTES]) -> Rank) {
         let mut kept: Vec<([u8; KEY_BYTES], [u8; SESSION_BYTES])> =
             self.entries().filter(|(key, _)| **key != EMPTY).map(|(key, body)| (*key, *body)).collect();
-        kept.sort_by_key(|(_, body)| {
+        kept.sort_unstable_by_key(|(_, body)| {
             let rank = rank(body);
             std::cmp::Reverse((!rank.expired, rank.protected, rank.level, rank.last_seen))
         });

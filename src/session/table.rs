@@ -205,6 +205,17 @@ pub fn seed(store: &mut dyn Store, name: &str, geometry: Geometry) -> Result<(),
     Ok(())
 }
 
+/// Whether the store checks the number of a key that is written as if it were absent. Kong's does (ngx_wasm_module),
+/// Envoy's does not, and this is how the two are told apart: by what they do, not by name.
+///
+/// # Errors
+/// The first [`StoreError`].
+pub fn strict(store: &mut dyn Store) -> Result<bool, StoreError> {
+    const PROBE: &[u8] = b"session_risk/probe";
+    store.write(PROBE, b"1", None)?;
+    Ok(store.write(PROBE, b"1", None)? == Written::Mismatch)
+}
+
 /// Longest table name.
 pub const NAME_BYTES: usize = 16;
 const PREFIX: &[u8] = b"session_risk/";

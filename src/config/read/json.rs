@@ -1,12 +1,15 @@
-//! A JSON document as it was written: members in their order, and twice if they are there twice. What it may say is
-//! decided by the sections.
+//! A JSON document as it was written, and how its values are told in a message. What it may say is decided by the
+//! sections.
 
-use crate::{bounds::CONFIG_BYTES, config::error::ConfigError};
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use crate::{
+    bounds::CONFIG_BYTES,
+    config::error::{ConfigError, Excerpt},
+};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// A JSON value. Unlike `serde_json::Value` it keeps a member that is there twice: of the two, whoever reads the file
-/// would believe the wrong one, so that sections refuse it.
+/// A JSON value. Unlike `serde_json::Value` it refuses an object that has a member twice: of the two, whoever reads
+/// the file would believe the wrong one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
     /// `null`.
@@ -36,15 +39,15 @@ impl Json {
             return Err(ConfigError::document(message));
         }
         if text.iter().all(u8::is_ascii_whitespace) {
-            let least = r#"empty, expected at least `{"secret": "<16 or more random characters>"}`"#;
+            let least = r#"empty; the least is {"secret": "<16 or more random characters>"}"#;
             return Err(ConfigError::document(least));
         }
         let text = str::from_utf8(text).map_err(|_| ConfigError::document("not UTF-8"))?;
         serde_json::from_str(text).map_err(|error| ConfigError::document(format!("not valid JSON: {error}")))
     }
 
-    /// What kind of value it is, in a message. What it says is not told: it may be a secret in a wrong place.
-    pub(super) fn kind(&self) -> &'static str {
+    /// What it is, without what it says: it may be a secret.
+    pub(super) const fn sort(&self) -> &'static str {
         match self {
             Self::Null => "`null`",
             Self::Bool(_) => "a boolean",
@@ -52,6 +55,16 @@ impl Json {
             Self::Text(_) => "a string",
             Self::List(_) => "a list",
             Self::Object(_) => "an object",
+        }
+    }
+
+    /// The value in a message: shortened, in backticks.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Bool(value) => format!("`{value}`"),
+            Self::Whole(value) => format!("`{value}`"),
+            Self::Number(value) | Self::Text(value) => format!("`{}`", Excerpt(value)),
+            Self::Null | Self::List(_) | Self::Object(_) => self.sort().to_owned(),
         }
     }
 }
@@ -83,8 +96,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(i64::try_from(value).map_or_else(|_| Json::Number(value.to_string()), Json::Whole))
     }
     fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        // `10.0` rather than `10`, which would be a whole number, and `1e300` rather than all its digits.
-        Ok(Json::Number(format!("{value:?}")))
+        // Not by `format!`: the standard library's way of writing floats is 13 KiB that nothing else here needs.
+        Ok(Json::Number(serde_json::Number::from_f64(value).map_or_else(String::new, |number| number.to_string())))
     }
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {
         Ok(Json::Text(value.to_owned()))
@@ -97,9 +110,12 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::List(list))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
-        let mut object = Vec::new();
-        while let Some(member) = members.next_entry()? {
-            object.push(member);
+        let mut object: Vec<(String, Json)> = Vec::new();
+        while let Some((name, value)) = members.next_entry::<String, Json>()? {
+            if object.iter().any(|(other, _)| *other == name) {
+                return Err(A::Error::custom(format!("the member `{}` occurs twice", Excerpt(&name))));
+            }
+            object.push((name, value));
         }
         Ok(Json::Object(object))
     }

@@ -1,0 +1,69 @@
+# Session Risk. `make demo` and `make test` set everything up themselves; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+export CARGO_TERM_COLOR ?= auto
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+MODULE := $(TARGET)/wasm32-wasip1/release/session_risk.wasm
+DEMO := $(TARGET)/debug/session-risk-demo
+TOOLS := $(TARGET)/tools
+WASM_BINDGEN := 0.2.125
+ENVOYS := 1.40.0 1.36.2
+
+.PHONY: help wasm cli demo up test check unit envoy node bench schema vectors clean rust
+
+help: ## what there is to make
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+rust:
+	@command -v cargo >/dev/null || { echo "no cargo: install rustup from https://rustup.rs" >&2; exit 1; }
+	@rustup target list --installed | grep -q wasm32-wasip1 || rustup target add wasm32-wasip1
+
+wasm: rust ## the filter: $(MODULE)
+	cargo build --quiet --lib --release --target wasm32-wasip1
+	@echo "$(MODULE): $$(wc -c < $(MODULE)) bytes"
+
+cli: rust ## the command line: session-risk
+	cargo build --quiet --features cli --bin session-risk
+
+demo: wasm cli ## watch five sessions go through a real Envoy
+	cargo build --quiet --features demo --bin session-risk-demo
+	$(DEMO) run
+
+up: wasm ## the same gateway, left running for curl
+	cargo build --quiet --features demo --bin session-risk-demo
+	$(DEMO) up
+
+test: check unit node envoy ## everything that must hold
+
+check: rust ## format and lints
+	cargo fmt --check
+	cargo clippy --all-targets --features demo -- -D warnings
+	cargo clippy --lib --target wasm32-wasip1 -- -D warnings
+
+unit: wasm ## unit, property and scenario tests, natively and on the compiled module
+	cargo test --features cli
+
+envoy: wasm ## end to end on the newest and the oldest Envoy
+	for version in $(ENVOYS); do \
+	  envoy=$$(tests/find-envoy $$version) || exit 1; \
+	  ENVOY=$$envoy cargo test --features demo --test envoy -- --test-threads 2 || exit 1; \
+	done
+
+node: rust $(TOOLS)/bin/wasm-bindgen-test-runner ## the core on wasm32-unknown-unknown in Node: same vectors, same bytes
+	@command -v node >/dev/null || { echo "no node: apt-get install nodejs" >&2; exit 1; }
+	rustup target list --installed | grep -q wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
+	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(abspath $(TOOLS))/bin/wasm-bindgen-test-runner \
+	  cargo test --target wasm32-unknown-unknown --test wasm_vectors
+
+$(TOOLS)/bin/wasm-bindgen-test-runner:
+	cargo install --quiet wasm-bindgen-cli --version $(WASM_BINDGEN) --locked --root $(TOOLS)
+
+bench: rust ## criterion on the core
+	cargo bench --bench core
+
+schema: ## write envoy-config/session-risk.schema.json anew
+	cargo run --quiet --features cli --bin session-risk -- schema > envoy-config/session-risk.schema.json
+
+clean: ## remove everything that was built
+	cargo clean

@@ -1,0 +1,240 @@
+//! An Envoy process, started from an example configuration with this machine's ports and paths in place of its own.
+
+use super::{access_log::AccessLog, client};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Which example, and what about it is different.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// File under `envoy-config/`.
+    pub name: &'static str,
+    /// Plugin configuration (JSON) in place of the example's.
+    pub configuration: Option<String>,
+    /// Worker threads.
+    pub concurrency: u8,
+    /// The listener comes from a file of its own that Envoy watches, so that a test can change it.
+    pub dynamic: bool,
+    /// Texts to be replaced, for tests of what happens without a setting.
+    pub replaced: Vec<(&'static str, String)>,
+}
+
+impl Example {
+    pub fn named(name: &'static str) -> Self {
+        Self { name, configuration: None, concurrency: 1, dynamic: false, replaced: Vec::new() }
+    }
+}
+
+pub struct Envoy {
+    pub port: u16,
+    pub admin: u16,
+    pub version: String,
+    pub log: AccessLog,
+    process: Child,
+    directory: PathBuf,
+    text: Box<dyn Fn(&Example) -> String + Send>,
+}
+
+impl Envoy {
+    pub fn start(
+        example: &Example,
+        directory: &Path,
+        binary: &Path,
+        module: &Path,
+        upstream: u16,
+    ) -> Result<Self, String> {
+        let version = version(binary)?;
+        let old = version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor < 37);
+        let (port, admin) = (free_port()?, free_port()?);
+        let access = directory.join("access.json");
+        drop(std::fs::remove_file(&access));
+        let text = {
+            let (directory, module) = (directory.to_owned(), module.to_owned());
+            move |example: &Example| {
+                let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy-config").join(example.name);
+                let mut text = std::fs::read_to_string(path).expect("the example is there");
+                for (from, to) in &example.replaced {
+                    assert!(text.contains(from), "`{from}` is not in {}", example.name);
+                    text = text.replace(from, to);
+                }
+                if let Some(configuration) = &example.configuration {
+                    text = with_configuration(&text, configuration);
+                }
+                if old {
+                    text = text.replace("country_db_path", "city_db_path");
+                }
+                text.replace("port_value: 10000", &format!("port_value: {port}"))
+                    .replace("port_value: 9901", &format!("port_value: {admin}"))
+                    .replace("port_value: 8080", &format!("port_value: {upstream}"))
+                    .replace("/etc/envoy/session_risk.wasm", &module.display().to_string())
+                    .replace("/etc/envoy/", &format!("{}/", directory.display()))
+                    .replace("/var/log/envoy/", &format!("{}/", directory.display()))
+            }
+        };
+        let bootstrap = directory.join("envoy.yaml");
+        let envoy_log = directory.join("envoy.log");
+        write(&bootstrap, &bootstrap_text(&text(example), directory, example.dynamic)?)?;
+        let log_file = std::fs::File::create(&envoy_log).map_err(|error| error.to_string())?;
+        let process = Command::new(binary)
+            .arg("-c")
+            .arg(&bootstrap)
+            .args(["--concurrency", &example.concurrency.to_string(), "--base-id-path"])
+            .arg(directory.join("base-id"))
+            .args(["--use-dynamic-base-id", "--file-flush-interval-msec", "20", "--log-level", "info"])
+            .args(["--drain-time-s", "3"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log_file)
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", binary.display()))?;
+        let mut envoy = Self {
+            port,
+            admin,
+            version,
+            log: AccessLog { path: access },
+            process,
+            directory: directory.to_owned(),
+            text: Box::new(text),
+        };
+        envoy.wait_until_ready()?;
+        Ok(envoy)
+    }
+
+    /// Everything that Envoy has logged.
+    pub fn own_log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("envoy.log")).unwrap_or_default()
+    }
+
+    /// Pushes another listener to a gateway that was started with `dynamic`.
+    pub fn push(&self, example: &Example) -> Result<(), String> {
+        bootstrap_text(&(self.text)(example), &self.directory, true).map(drop)
+    }
+
+    /// A path of the admin interface.
+    pub fn admin(&self, path: &str) -> String {
+        client::Client::new(self.admin)
+            .send(&client::Request::new("GET", path))
+            .map(|reply| reply.text())
+            .unwrap_or_default()
+    }
+
+    /// A statistic by its whole name; 0 when Envoy has none.
+    pub fn stat(&self, name: &str) -> u64 {
+        let text = self.admin(&format!("/stats?filter=^{}$", name.replace('.', "\\.")));
+        text.lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(other, _)| *other == name)
+            .and_then(|(_, value)| value.trim().parse().ok())
+            .unwrap_or(0)
+    }
+
+    /// One of the filter's own counters.
+    pub fn counter(&self, name: &str) -> u64 {
+        self.stat(&format!("wasmcustom.session_risk.{name}"))
+    }
+
+    /// Waits until the process ends by itself.
+    pub fn wait(&mut self) {
+        drop(self.process.wait());
+    }
+
+    fn wait_until_ready(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Ok(Some(status)) = self.process.try_wait() {
+                let log = self.own_log();
+                let tail: Vec<&str> = log.lines().rev().take(15).collect();
+                let tail: Vec<&str> = tail.into_iter().rev().collect();
+                return Err(format!("Envoy ended at once ({status}):\n{}", tail.join("\n")));
+            }
+            if self.admin("/ready").trim() == "LIVE" {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("Envoy was not ready within 30 s:\n{}", self.own_log()));
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// Whether an Envoy accepts an example as it stands there, apart from its paths.
+pub fn version(binary: &Path) -> Result<String, String> {
+    let output = Command::new(binary)
+        .arg("--version")
+        .output()
+        .map_err(|error| format!("cannot run {}: {error}", binary.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // "envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL"
+    text.split('/').nth(1).map(str::to_owned).ok_or_else(|| format!("{} is no Envoy", binary.display()))
+}
+
+/// The path that `tests/find-envoy` prints; its messages go to standard error.
+pub fn find(version: Option<&str>) -> Result<PathBuf, String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/find-envoy");
+    let output = Command::new(&script)
+        .args(version)
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot run {}: {error}", script.display()))?;
+    let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() && !path.is_empty() {
+        Ok(PathBuf::from(path))
+    } else {
+        Err("no Envoy was found; set ENVOY to one".to_owned())
+    }
+}
+
+fn with_configuration(text: &str, configuration: &str) -> String {
+    let begin = text.find("configuration: # session-risk begins").expect("the example marks where it begins");
+    let end = text.find("# session-risk ends").expect("the example marks where it ends");
+    let quoted = serde_json::to_string(configuration).expect("text is JSON");
+    let value = format!(
+        "configuration: {{ \"@type\": type.googleapis.com/google.protobuf.StringValue, value: {quoted} }}\n                "
+    );
+    format!("{}{value}{}", &text[..begin], &text[end..])
+}
+
+/// The bootstrap. A dynamic one has its listener in `listener.yaml`, replaced as a whole, which is what Envoy watches for.
+fn bootstrap_text(text: &str, directory: &Path, dynamic: bool) -> Result<String, String> {
+    if !dynamic {
+        return Ok(text.to_owned());
+    }
+    let begin = text.find("  listeners:\n").ok_or("no listeners")?;
+    let end = text.find("  clusters:\n").ok_or("no clusters")?;
+    let body = text[begin..end].trim_start_matches("  listeners:\n");
+    let listener = body.replacen("  - name: gateway", "  name: gateway", 1);
+    let typed = "  - \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n";
+    let indented: String =
+        listener.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect();
+    let file = directory.join("listener.yaml");
+    let fresh = directory.join("listener.yaml.new");
+    write(&fresh, &format!("resources:\n{typed}{indented}"))?;
+    std::fs::rename(&fresh, &file).map_err(|error| error.to_string())?;
+    let dynamic = format!(
+        "dynamic_resources:\n  lds_config:\n    path_config_source: {{ path: \"{}\" }}\nnode: {{ id: gateway, cluster: gateway }}\n",
+        file.display()
+    );
+    Ok(format!("{}{}{dynamic}", &text[..begin], &text[end..]))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+/// A port that nobody listens on at the moment.
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no free port: {error}"))?;
+    listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
+}
