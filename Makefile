@@ -20,7 +20,8 @@ rust:
 	@rustup target list --installed | grep -q wasm32-wasip1 || rustup target add wasm32-wasip1
 
 wasm: rust ## the filter: $(MODULE)
-	cargo build --quiet --lib --release --target wasm32-wasip1
+	@# As a cdylib alone: beside an rlib, cargo does no link-time optimisation.
+	cargo rustc --quiet --lib --release --target wasm32-wasip1 --crate-type cdylib
 	@echo "$(MODULE): $$(wc -c < $(MODULE)) bytes"
 
 cli: rust ## the command line: session-risk

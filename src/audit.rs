@@ -20,12 +20,13 @@ pub fn line(assessment: &Assessment, facts: &Facts, rules: &[Rule]) -> String {
     let mode = if decision.enforced { "enforce" } else { "shadow" };
     let mut line = format!(
         "{{\"session_risk\":{VERSION},\"time\":{},\"session\":\"{}\",\"actor\":\"{}\",\"action\":\"{}\",\
-         \"mode\":\"{mode}\",\"rule\":{},\"score\":{},\"level\":\"{}\",\"access\":\"{}\",\"reasons\":[",
+         \"mode\":\"{mode}\",\"rule\":{},\"requests\":{},\"score\":{},\"level\":\"{}\",\"access\":\"{}\",\"reasons\":[",
         facts.now.millis(),
         facts.key,
         actor(facts.actor),
         decision.action.name(),
         text(rule),
+        assessment.session.requests,
         assessment.score.points(),
         assessment.level.name(),
         access(facts),

@@ -37,6 +37,8 @@ pub mod facts;
 pub mod filter;
 pub mod host;
 pub mod intake;
+#[cfg(doc)]
+pub mod manual;
 pub mod metrics;
 pub mod policy;
 pub mod response;

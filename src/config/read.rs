@@ -33,7 +33,8 @@ pub fn read<T: Field>(text: &[u8]) -> Result<T, ConfigError> {
 
 /// Something that can be configured.
 pub trait Field: Sized {
-    /// Reads it; `None` when there was a problem, which is then noted.
+    /// Reads it and notes every problem. `None` when there was one and nothing can stand in; what a problem left standing
+    /// is good for one thing, to find more of them.
     fn read(json: &Json, at: &Path<'_>, problems: &mut Problems) -> Option<Self>;
     /// Its JSON schema: an object.
     #[cfg(not(target_os = "wasi"))]
@@ -154,13 +155,12 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Reads a member that may be left out.
+    /// Reads a member that may be left out. A bad one is noted and its default taken, so that the rest can be looked at
+    /// too.
     #[inline(never)]
-    pub fn optional<T: Field>(&mut self, name: &str, default: fn() -> T) -> Option<T> {
-        match self.find(name) {
-            Some(json) => T::read(json, &self.at.member(name), self.problems),
-            None => Some(default()),
-        }
+    pub fn optional<T: Field>(&mut self, name: &str, default: fn() -> T) -> T {
+        let read = self.find(name).and_then(|json| T::read(json, &self.at.member(name), self.problems));
+        read.unwrap_or_else(default)
     }
 }
 

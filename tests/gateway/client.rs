@@ -115,42 +115,59 @@ fn serialised(request: &Request) -> Vec<u8> {
     bytes
 }
 
+/// An HTTP/1.1 message, request or reply.
+pub struct Message {
+    /// The first line.
+    pub start: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
 fn read(connection: &mut BufReader<TcpStream>, head: bool) -> std::io::Result<Reply> {
-    let broken = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
-    let mut line = String::new();
-    if connection.read_line(&mut line)? == 0 {
-        return Err(std::io::ErrorKind::UnexpectedEof.into());
-    }
-    let status = line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| broken("no status"))?;
+    let Message { start, headers, body } = read_message(connection, head)?;
+    let status = start.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| broken("no status"))?;
+    Ok(Reply { status, headers, body })
+}
+
+/// Reads one message. Header values that are no UTF-8 are read with replacement characters.
+pub fn read_message(connection: &mut BufReader<TcpStream>, bodiless: bool) -> std::io::Result<Message> {
+    let start = line(connection)?;
     let mut headers = Vec::new();
-    loop {
-        let mut line = String::new();
-        connection.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+    while let Some((name, value)) = line(connection)?.split_once(':') {
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut reply = Reply { status, headers, body: Vec::new() };
-    if head || status == 204 || status == 304 {
-        return Ok(reply);
-    }
-    if let Some(length) = reply.header("content-length").and_then(|length| length.parse().ok()) {
-        reply.body = vec![0; length];
-        connection.read_exact(&mut reply.body)?;
-    } else if reply.header("transfer-encoding") == Some("chunked") {
+    let value =
+        |name: &str| headers.iter().find(|(other, _)| other == name).map(|(_, value): &(_, String)| value.as_str());
+    let mut body = Vec::new();
+    if bodiless {
+    } else if let Some(length) = value("content-length").and_then(|length| length.parse().ok()) {
+        body = vec![0; length];
+        connection.read_exact(&mut body)?;
+    } else if value("transfer-encoding") == Some("chunked") {
         loop {
-            let mut size = String::new();
-            connection.read_line(&mut size)?;
-            let size = usize::from_str_radix(size.trim(), 16).map_err(|_| broken("bad chunk"))?;
-            let start = reply.body.len();
-            reply.body.resize(start + size, 0);
-            connection.read_exact(&mut reply.body[start..])?;
-            connection.read_line(&mut String::new())?;
+            let size = usize::from_str_radix(&line(connection)?, 16).map_err(|_| broken("bad chunk"))?;
+            let filled = body.len();
+            body.resize(filled + size, 0);
+            connection.read_exact(&mut body[filled..])?;
+            line(connection)?;
             if size == 0 {
                 break;
             }
         }
-    } else {
-        connection.read_to_end(&mut reply.body)?;
     }
-    Ok(reply)
+    Ok(Message { start, headers, body })
+}
+
+/// A line without its end. The end of the connection is an error: a message is never over there.
+fn line(connection: &mut BufReader<TcpStream>) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    if connection.read_until(b'\n', &mut bytes)? == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+}
+
+fn broken(what: &str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned())
 }

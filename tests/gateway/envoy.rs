@@ -169,7 +169,7 @@ impl Drop for Envoy {
     }
 }
 
-/// Whether an Envoy accepts an example as it stands there, apart from its paths.
+/// The version of an Envoy, such as `1.40.0`.
 pub fn version(binary: &Path) -> Result<String, String> {
     let output = Command::new(binary)
         .arg("--version")
@@ -177,7 +177,8 @@ pub fn version(binary: &Path) -> Result<String, String> {
         .map_err(|error| format!("cannot run {}: {error}", binary.display()))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // "envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL"
-    text.split('/').nth(1).map(str::to_owned).ok_or_else(|| format!("{} is no Envoy", binary.display()))
+    let version = text.split_once("version: ").and_then(|(_, version)| version.split('/').nth(1));
+    version.map(str::to_owned).ok_or_else(|| format!("{} is no Envoy", binary.display()))
 }
 
 /// The path that `tests/find-envoy` prints; its messages go to standard error.
@@ -214,13 +215,13 @@ fn bootstrap_text(text: &str, directory: &Path, dynamic: bool) -> Result<String,
     let begin = text.find("  listeners:\n").ok_or("no listeners")?;
     let end = text.find("  clusters:\n").ok_or("no clusters")?;
     let body = text[begin..end].trim_start_matches("  listeners:\n");
-    let listener = body.replacen("  - name: gateway", "  name: gateway", 1);
-    let typed = "  - \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n";
-    let indented: String =
-        listener.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect();
+    // An item of `listeners` becomes an item of `resources`, two columns further left and with its type.
+    let item = body.replacen("  - name: gateway", "    name: gateway", 1);
+    let dedented: String = item.lines().map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line))).collect();
+    let typed = "- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n";
     let file = directory.join("listener.yaml");
     let fresh = directory.join("listener.yaml.new");
-    write(&fresh, &format!("resources:\n{typed}{indented}"))?;
+    write(&fresh, &format!("resources:\n{typed}{dedented}"))?;
     std::fs::rename(&fresh, &file).map_err(|error| error.to_string())?;
     let dynamic = format!(
         "dynamic_resources:\n  lds_config:\n    path_config_source: {{ path: \"{}\" }}\nnode: {{ id: gateway, cluster: gateway }}\n",

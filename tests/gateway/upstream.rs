@@ -1,11 +1,15 @@
 //! The protected application, as tests need it: it answers everything, says which headers it saw, and remembers them.
 
+use super::client::{self, Message};
 use serde_json::{Map, Value, json};
 use std::{
-    sync::{Arc, Mutex},
-    thread::JoinHandle,
+    io::{BufReader, Write},
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
-use tiny_http::{Header, Response, Server};
 
 /// One request as the upstream saw it.
 #[derive(Clone, Debug)]
@@ -18,72 +22,69 @@ pub struct Seen {
 }
 
 pub struct Upstream {
-    server: Arc<Server>,
+    port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
-    threads: Vec<JoinHandle<()>>,
+    ended: Arc<AtomicBool>,
 }
 
 impl Upstream {
     /// Starts on a free loopback port. A request's `x-upstream-status` and `x-upstream-bytes` say how to answer it.
     pub fn start() -> Result<Self, String> {
-        let server = Server::http("127.0.0.1:0").map_err(|error| format!("cannot start the upstream: {error}"))?;
-        let (server, seen) = (Arc::new(server), Arc::new(Mutex::new(Vec::new())));
-        let threads = (0..4)
-            .map(|_| {
-                let (server, seen) = (Arc::clone(&server), Arc::clone(&seen));
-                std::thread::spawn(move || {
-                    while let Ok(request) = server.recv() {
-                        answer(request, &seen);
-                    }
-                })
-            })
-            .collect();
-        Ok(Self { server, seen, threads })
+        let failed = |error: std::io::Error| format!("cannot start the upstream: {error}");
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+        let port = listener.local_addr().map_err(failed)?.port();
+        let (seen, ended) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (notes, end) = (Arc::clone(&seen), Arc::clone(&ended));
+        std::thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                if end.load(Ordering::Relaxed) {
+                    return;
+                }
+                let notes = Arc::clone(&notes);
+                std::thread::spawn(move || serve(connection, &notes));
+            }
+        });
+        Ok(Self { port, seen, ended })
     }
 
     pub fn port(&self) -> u16 {
-        self.server.server_addr().to_ip().expect("an IP listener").port()
+        self.port
     }
 
     /// Everything seen so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("no thread panicked").clone()
     }
-
-    /// Forgets what was seen.
-    pub fn forget(&self) {
-        self.seen.lock().expect("no thread panicked").clear();
-    }
 }
 
 impl Drop for Upstream {
     fn drop(&mut self) {
-        for _ in &self.threads {
-            self.server.unblock();
-        }
-        for thread in self.threads.drain(..) {
-            drop(thread.join());
-        }
+        self.ended.store(true, Ordering::Relaxed);
+        // Wakes the listener, which then ends.
+        drop(TcpStream::connect(("127.0.0.1", self.port)));
     }
 }
 
-fn answer(mut request: tiny_http::Request, seen: &Mutex<Vec<Seen>>) {
-    let mut body = Vec::new();
-    drop(request.as_reader().read_to_end(&mut body));
-    let headers: Vec<(String, String)> = request
-        .headers()
-        .iter()
-        .map(|header| (header.field.as_str().as_str().to_ascii_lowercase(), header.value.as_str().to_owned()))
-        .collect();
-    let value = |name: &str| headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
-    let status: u16 = value("x-upstream-status").and_then(|value| value.parse().ok()).unwrap_or(200);
-    let padding = value("x-upstream-bytes").and_then(|value| value.parse().ok()).unwrap_or(0);
-    let map: Map<String, Value> = headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-    let path = request.url().to_owned();
-    let method = request.method().to_string();
-    let echo = json!({"method": method, "path": path, "headers": map, "padding": "x".repeat(padding)});
-    seen.lock().expect("no thread panicked").push(Seen { method, path, headers: headers.clone(), body });
-    let json = Header::from_bytes("content-type", "application/json").expect("a valid header");
-    let reply = Response::from_string(echo.to_string()).with_status_code(status).with_header(json);
-    drop(request.respond(reply));
+/// Answers the requests of one connection until it ends.
+fn serve(connection: TcpStream, seen: &Mutex<Vec<Seen>>) {
+    drop(connection.set_nodelay(true));
+    let mut connection = BufReader::new(connection);
+    while let Ok(Message { start, headers, body }) = client::read_message(&mut connection, false) {
+        let mut words = start.split(' ').map(str::to_owned);
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let value = |name: &str| headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+        let status: u16 = value("x-upstream-status").and_then(|value| value.parse().ok()).unwrap_or(200);
+        let padding = value("x-upstream-bytes").and_then(|value| value.parse().ok()).unwrap_or(0);
+        let map: Map<String, Value> =
+            headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        let echo = json!({"method": method, "path": path, "headers": map, "padding": "x".repeat(padding)}).to_string();
+        seen.lock().expect("no thread panicked").push(Seen { method, path, headers, body });
+        let reply = format!(
+            "HTTP/1.1 {status} Status\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{echo}",
+            echo.len()
+        );
+        if connection.get_mut().write_all(reply.as_bytes()).is_err() {
+            return;
+        }
+    }
 }

@@ -103,7 +103,7 @@ macro_rules! section {
         }
     };
     (@read $section:ident, $field:ident) => { $section.required(stringify!($field)) };
-    (@read $section:ident, $field:ident, $default:expr) => { $section.optional(stringify!($field), || $default) };
+    (@read $section:ident, $field:ident, $default:expr) => { Some($section.optional(stringify!($field), || $default)) };
     (@default $type:ty) => { None };
     (@default $type:ty, $default:expr) => {{
         let default: $type = $default;
