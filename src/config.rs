@@ -120,8 +120,8 @@ pub struct SessionSources {
     pub subject: Vec<Source>,
     /// Rules for the actor, first match wins.
     pub actors: Vec<ActorRule>,
-    /// Where the verified token's payload is.
-    pub payload: Payload,
+    /// Where the verified token's payload is; without one no claims are read.
+    pub payload: Option<Payload>,
     /// Every claim asked for; a [`ClaimId`] is an index into it.
     pub claims: Vec<ClaimPath>,
     /// Claims with a meaning of their own.
@@ -300,6 +300,10 @@ impl Config {
     /// # Errors
     /// Every problem found, each with its JSON path.
     pub fn from_json(text: &[u8]) -> Result<Self, ConfigError> {
-        compile::compile(&raw::read(text)?)
+        let mut problems = error::Problems::default();
+        match raw::read_noting(text, &mut problems)? {
+            Some(raw) => compile::compile(&raw, problems),
+            None => problems.or(None),
+        }
     }
 }

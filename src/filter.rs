@@ -83,8 +83,12 @@ impl Stream {
             let flow = if root.holds_headers() { Flow::Pause } else { Flow::Continue };
             return (Self::AwaitingBody { headers: blob, since }, flow);
         }
-        let call = target.calls().then(|| intake::call_of_headers(config, &headers, &mut |path| host.property(path)));
-        decide(root, host, &blob, call)
+        if !target.calls() {
+            return decide(root, host, &blob, None);
+        }
+        // What a filter in front has read counts more than what the client says of itself.
+        let of_metadata = intake::call_of_metadata(&mut |path| host.property(path));
+        decide_call(root, host, &blob, of_metadata)
     }
 
     /// More of the request's body: `size` bytes are there, `read` gives them.
@@ -106,26 +110,23 @@ impl Stream {
             return (Self::AwaitingBody { headers: blob, since }, Flow::Pause);
         }
         let body = read(size).unwrap_or_default();
-        let config = root.config();
-        let headers = config.names.pick(pairs(&blob));
-        let of_headers = intake::call_of_headers(config, &headers, &mut |path| host.property(path));
-        let of_body = intake::call_of_body(&body);
-        if intake::contradicts(&of_headers, &of_body) {
-            host.apply(Effect::Count(Counter::Mismatch, 1));
-            host.apply(Effect::Reply(&response::mismatch_reply(of_body.id.as_deref())));
-            return (Self::Finished, Flow::Replied);
-        }
-        decide(root, host, &blob, Some(of_body))
+        decide_call(root, host, &blob, intake::call_of_body(&body))
     }
 
     /// The host did not deliver the body in time: what the headers say must do.
     pub fn body_timed_out(self, root: &mut Root, host: &mut dyn Host) -> (Self, Flow) {
         let Self::AwaitingBody { headers: blob, .. } = self else { return (self, Flow::Continue) };
         host.apply(Effect::Count(Counter::BodyTimeout, 1));
-        let config = root.config();
-        let headers = config.names.pick(pairs(&blob));
-        let call = intake::call_of_headers(config, &headers, &mut |path| host.property(path));
-        decide(root, host, &blob, Some(call))
+        decide_call(root, host, &blob, McpCall::default())
+    }
+
+    /// The host would not show the request's headers: nothing is known of it.
+    pub fn headers_unavailable(root: &mut Root, host: &mut dyn Host) -> (Self, Flow) {
+        host.apply(Effect::Count(Counter::Requests, 1));
+        for name in response::HEADERS {
+            host.apply(Effect::RemoveRequestHeader(name.as_bytes()));
+        }
+        unscored(root, host, Protocol::Http)
     }
 
     /// When a stream that waits for its body began to wait.
@@ -167,6 +168,32 @@ impl Stream {
 /// Kong shows at most this many header lines, pseudo-headers first, and says nothing of the rest.
 pub const HEADERS_SHOWN: usize = 100;
 
+/// Decides an MCP call by what was read from its body; where nothing could be, its headers must do.
+fn decide_call(root: &mut Root, host: &mut dyn Host, blob: &[u8], of_body: McpCall) -> (Stream, Flow) {
+    let config = root.config();
+    let of_headers = intake::call_of_headers(config, &config.names.pick(pairs(blob)));
+    if intake::contradicts(&of_headers, &of_body) {
+        host.apply(Effect::Count(Counter::Mismatch, 1));
+        host.apply(Effect::Reply(&response::mismatch_reply(of_body.id.as_deref())));
+        return (Stream::Finished, Flow::Replied);
+    }
+    // A body that could not be read must not be explained away by a header.
+    let call = if of_body.method.is_none() && !of_body.malformed { of_headers } else { of_body };
+    decide(root, host, blob, Some(call))
+}
+
+/// Lets a request go, or refuses it, when it could not be assessed.
+fn unscored(root: &Root, host: &mut dyn Host, protocol: Protocol<'_>) -> (Stream, Flow) {
+    host.apply(Effect::Count(Counter::Unscored(Unscored::HostError), 1));
+    if root.config().on_failure == OnFailure::Deny {
+        host.apply(Effect::Reply(&response::failure_reply(protocol)));
+        return (Stream::Finished, Flow::Replied);
+    }
+    let (name, value) = response::unscored_header(Unscored::HostError);
+    host.apply(Effect::SetRequestHeader(name, value));
+    (Stream::Finished, Flow::Continue)
+}
+
 /// Reads the request, assesses it, and has the effects.
 fn decide(root: &mut Root, host: &mut dyn Host, blob: &[u8], call: Option<McpCall>) -> (Stream, Flow) {
     let now = host.now();
@@ -187,16 +214,7 @@ fn decide(root: &mut Root, host: &mut dyn Host, blob: &[u8], call: Option<McpCal
     };
     match root.keep(host, &Work::Assess(facts)) {
         Kept::Assessed(assessment, admitted) => enact(root, host, &facts, &assessment, admitted, protocol),
-        Kept::Observed(_) | Kept::Failed => {
-            host.apply(Effect::Count(Counter::Unscored(Unscored::HostError), 1));
-            if root.config().on_failure == OnFailure::Deny {
-                host.apply(Effect::Reply(&response::failure_reply(protocol)));
-                return (Stream::Finished, Flow::Replied);
-            }
-            let (name, value) = response::unscored_header(Unscored::HostError);
-            host.apply(Effect::SetRequestHeader(name, value));
-            (Stream::Finished, Flow::Continue)
-        }
+        Kept::Observed(_) | Kept::Failed => unscored(root, host, protocol),
     }
 }
 

@@ -65,18 +65,19 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What is known of an MCP call without its body: the MCP headers, else the metadata of Envoy's mcp filter.
-pub fn call_of_headers(config: &Config, headers: &Headers<'_>, property: Property<'_>) -> McpCall {
+/// What the MCP headers say of a call.
+pub fn call_of_headers(config: &Config, headers: &Headers<'_>) -> McpCall {
     let names = &config.session.headers;
     let mut scratch = Vec::new();
     let mut header = |id| {
         let value = headers.value(id)?;
         agent::decode_name(value, &mut scratch).ok().map(str::to_owned)
     };
-    let (method, name) = (header(names.mcp_method), header(names.mcp_name));
-    if method.is_some() {
-        return McpCall { method, name, ..McpCall::default() };
-    }
+    McpCall { method: header(names.mcp_method), name: header(names.mcp_name), ..McpCall::default() }
+}
+
+/// What Envoy's mcp filter in front has read from the body.
+pub fn call_of_metadata(property: Property<'_>) -> McpCall {
     let mut metadata = |keys: &[&str]| {
         let mut path = vec!["metadata", "filter_metadata", "envoy.filters.http.mcp"];
         path.extend(keys);
@@ -107,7 +108,8 @@ pub fn call_of_body(body: &[u8]) -> McpCall {
     }
 }
 
-/// Whether MCP headers contradict the body. Absent headers contradict nothing: older clients send none.
+/// Whether MCP headers contradict what was read from the body. Absent headers contradict nothing: older clients send
+/// none.
 pub fn contradicts(of_headers: &McpCall, of_body: &McpCall) -> bool {
     let differ = |a: &Option<String>, b: &Option<String>| a.is_some() && a != b;
     of_body.method.is_some() && (differ(&of_headers.method, &of_body.method) || differ(&of_headers.name, &of_body.name))
@@ -178,7 +180,8 @@ impl Reader<'_, '_> {
         let session = &self.config.session;
         self.claims = vec![None; session.claims.len()];
         match &session.payload {
-            Payload::Header(id) => {
+            None => {}
+            Some(Payload::Header(id)) => {
                 let Some(value) = self.headers.value(*id) else { return };
                 let mut payload = Vec::new();
                 let claims = &mut self.claims;
@@ -195,7 +198,7 @@ impl Reader<'_, '_> {
                     self.claims.iter_mut().for_each(|claim| *claim = None);
                 }
             }
-            Payload::Metadata(name) => {
+            Some(Payload::Metadata(name)) => {
                 for (slot, path) in self.claims.iter_mut().zip(&session.claims) {
                     let mut keys = vec!["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", name.as_str()];
                     keys.extend(path.names());
@@ -238,7 +241,10 @@ impl Reader<'_, '_> {
                 _ => None,
             },
             Source::Header(id) => one(self.headers.value(*id).filter(|value| !value.is_empty())?),
-            Source::Cookie(name) => one(credential::cookie(self.headers.value(names.cookie)?, name.as_bytes())?),
+            Source::Cookie(name) => {
+                let mut lines = self.headers.values(names.cookie);
+                one(lines.find_map(|line| credential::cookie(line, name.as_bytes()))?)
+            }
             Source::ClientCertificate => one(&self.certificate()?),
             Source::McpSessionId => one(self.headers.value(names.mcp_session).filter(|value| !value.is_empty())?),
         }
@@ -295,10 +301,14 @@ impl Reader<'_, '_> {
             Source::Header(id) => {
                 self.headers.repeated(*id) || self.headers.value(*id).is_some_and(|value| value.contains(&b','))
             }
-            Source::Cookie(name) => self
-                .headers
-                .value(names.cookie)
-                .is_some_and(|value| credential::cookie_is_ambiguous(value, name.as_bytes())),
+            Source::Cookie(name) => {
+                let mut found =
+                    self.headers.values(names.cookie).filter_map(|line| credential::cookie(line, name.as_bytes()));
+                let first = found.next();
+                let mut lines = self.headers.values(names.cookie);
+                found.any(|other| Some(other) != first)
+                    || lines.any(|line| credential::cookie_is_ambiguous(line, name.as_bytes()))
+            }
             Source::Bearer | Source::Claims(_) => self.headers.repeated(names.authorization),
             Source::ClientCertificate => false,
             Source::McpSessionId => self.headers.repeated(names.mcp_session),

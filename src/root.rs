@@ -140,7 +140,7 @@ impl Root {
         let mut step = |body: Option<&[u8; SESSION_BYTES]>| {
             let known = body.and_then(|body| match codec::decode(body) {
                 // A sleeper's past says nothing about who wakes up.
-                Ok(session) if session.expired(facts.now, settings.idle) && !session.sanctioned(facts.now) => None,
+                Ok(session) if session.expired(facts.now, settings.idle) => None,
                 Ok(session) => Some(session),
                 Err(_) => {
                     broken = 1;
@@ -215,10 +215,10 @@ fn count(host: &mut dyn Host, update: &Update, broken: u32) {
 fn rank(body: &[u8; SESSION_BYTES], now: Timestamp, idle: Span) -> Rank {
     match codec::decode(body) {
         Ok(session) => {
-            let protected = session.sanctioned(now);
             let expired = session.expired(now, idle);
+            let protected = session.sanctioned(now) && !expired;
             let level = session.standing.level.number();
-            Rank { expired: expired && !protected, protected, level, last_seen: session.seen.millis() }
+            Rank { expired, protected, level, last_seen: session.seen.millis() }
         }
         Err(_) => Rank { expired: true, protected: false, level: 0, last_seen: 0 },
     }

@@ -79,9 +79,11 @@ impl Session {
         }
     }
 
-    /// Whether it has been silent for longer than `idle`.
+    /// Whether it may be forgotten: silent for longer than `idle`, and not suspended. A revocation is forgotten with its
+    /// session, which by then nobody has used for that long, or revoked sessions would fill the table for good.
     pub fn expired(&self, now: Timestamp, idle: Span) -> bool {
-        now.since(self.seen) > idle
+        let suspended = matches!(self.standing.sanction, Sanction::Suspended(until) if now.seconds() < until);
+        now.since(self.seen) > idle && !suspended
     }
 
     /// The law of merging two copies that went apart: commutative, associative, idempotent.

@@ -196,7 +196,9 @@ impl Request {
 
 impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let mut blob = abi::header_pairs(Map::Request).unwrap_or_default();
+        let Ok(mut blob) = abi::header_pairs(Map::Request) else {
+            return self.step(|_, root, gateway| Stream::headers_unavailable(root, gateway));
+        };
         self.complete(&mut blob);
         let action = self.step(|_, root, gateway| Stream::request_headers(root, gateway, blob, end_of_stream));
         let waits = self.stream.try_borrow().is_ok_and(|stream| stream.waiting_since().is_some());

@@ -151,17 +151,6 @@ fn what_is_legal_and_suspicious_is_warned_of() {
 }
 
 #[test]
-fn a_payload_header_that_nobody_seems_to_verify_is_warned_of() {
-    assert_eq!(
-        warnings(r#""session": {"key": ["bearer"]}, "default_tier": "sensitive""#),
-        [
-            "`session.payload`: `x-jwt-payload` is believed though no token claim names a session: unless jwt_authn sets it, \
-          remove it from what clients send, or they can claim a fresh authentication"
-        ]
-    );
-}
-
-#[test]
 fn rules_that_can_never_match_are_found() {
     let members = format!(
         r#"{ROUTES}, "weights": {{"new_asn": 0}}, "rules": [

@@ -164,7 +164,7 @@ fn sessions_survive_a_new_configuration_and_a_bad_one_is_refused() {
     }
     let configuration = |secret: &str, extra: &str| {
         format!(
-            "{{\"secret\":\"{secret}\",\"session\":{{\"key\":[{{\"claims\":[\"sid\"]}},{{\"header\":\"x-api-key\"}}]}}{extra}}}"
+            "{{\"secret\":\"{secret}\",\"session\":{{\"payload\":{{\"header\":\"x-jwt-payload\"}},\"key\":[{{\"claims\":[\"sid\"]}},{{\"header\":\"x-api-key\"}}]}}{extra}}}"
         )
     };
     let push = |configuration: String| {

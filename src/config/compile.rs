@@ -8,7 +8,7 @@ use super::{
     hosting::HOSTING,
     raw::{
         Asn, ClaimName, HeaderName, Pattern, Protocol, RawAddress, RawConfig, RawMode, RawOutcome, RawPayload,
-        RawPosture, RawRule, RawSource, RawWhen,
+        RawPosture, RawRule, RawSession, RawSource, RawWhen,
     },
 };
 use crate::{
@@ -33,9 +33,8 @@ use crate::{
 ///
 /// # Errors
 /// Every problem found.
-pub(super) fn compile(raw: &RawConfig) -> Result<Config, ConfigError> {
-    let mut compiler =
-        Compiler { raw, names: HeaderNames::default(), claims: Vec::new(), problems: Problems::default() };
+pub(super) fn compile(raw: &RawConfig, problems: Problems) -> Result<Config, ConfigError> {
+    let mut compiler = Compiler { raw, names: HeaderNames::default(), claims: Vec::new(), problems };
     let config = compiler.config();
     compiler.problems.or(config)
 }
@@ -188,18 +187,46 @@ impl Compiler<'_> {
         let subject = self.sources(&raw.subject, &at.member("subject"));
         let actors = self.actors(&at.member("actor"));
         let payload = match &raw.payload {
-            RawPayload::Header(name) => self.header(name, &at.member("payload")).map(Payload::Header),
-            RawPayload::Metadata(name) => Some(Payload::Metadata(name.0.clone())),
+            None => None,
+            Some(RawPayload::Header(name)) => Some(Payload::Header(self.header(name, &at.member("payload"))?)),
+            Some(RawPayload::Metadata(name)) => Some(Payload::Metadata(name.0.clone())),
         };
+        if payload.is_none() {
+            self.refuse_claims(&at);
+        }
         Some(SessionSources {
             key: key?,
             subject: subject?,
             actors: actors?,
-            payload: payload?,
+            payload,
             claims: Vec::new(),
             standard,
             headers,
         })
+    }
+
+    /// Claims asked for in so many words need a place to be read from. The defaults ask for some in case there is one.
+    fn refuse_claims(&mut self, at: &Path<'_>) {
+        let session = &self.raw.session;
+        let mut needs = |at: &Path<'_>| {
+            self.problems.add(at, "needs `session.payload`, which says where the verified token's payload is");
+        };
+        let defaults = RawSession::default();
+        for (name, sources, default) in
+            [("key", &session.key, &defaults.key), ("subject", &session.subject, &defaults.subject)]
+        {
+            if sources != default {
+                let claims = sources.iter().enumerate().filter(|(_, source)| matches!(source, RawSource::Claims(_)));
+                claims.for_each(|(index, _)| needs(&at.member(name).item(index)));
+            }
+        }
+        if session.actor != defaults.actor {
+            let claims = session.actor.iter().enumerate().filter(|(_, rule)| rule.claim.is_some());
+            claims.for_each(|(index, _)| needs(&at.member("actor").item(index)));
+        }
+        if matches!(self.raw.device.posture, Some(RawPosture::Claim(_))) {
+            needs(&ROOT.member("device").member("posture"));
+        }
     }
 
     fn sources(&mut self, raw: &[RawSource], at: &Path<'_>) -> Option<Vec<Source>> {
@@ -233,7 +260,7 @@ impl Compiler<'_> {
         let mut good = true;
         for (index, rule) in raw.iter().enumerate() {
             let at = at.item(index);
-            if rule.claim.is_none() && !rule.one_of.is_empty() {
+            if rule.claim.is_none() && !rule.one_of.is_empty() && !self.problems.touch(&at) {
                 self.problems.add(&at.member("one_of"), "needs `claim`, which says whose values these are");
             }
             let claim = match &rule.claim {
@@ -373,7 +400,7 @@ impl Compiler<'_> {
                     let before = indexes.len();
                     let routes = (0u16..).zip(&self.raw.routes);
                     indexes.extend(routes.filter(|(_, route)| route.path == *template).map(|(number, _)| number));
-                    if indexes.len() == before {
+                    if indexes.len() == before && !self.problems.touch(&ROOT.member("routes")) {
                         let message = format!("`{}` is not a path in `routes`", template.0);
                         self.problems.add(&at.item(index), message);
                     }

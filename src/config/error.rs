@@ -102,6 +102,14 @@ impl Problems {
         self.0.push(Problem { path: path.to_string(), message: message.into() });
     }
 
+    /// Whether something at `path` or below it is wrong.
+    pub fn touch(&self, path: &Path<'_>) -> bool {
+        let path = path.to_string();
+        self.0.iter().any(|problem| {
+            problem.path.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
     /// `value` if there was no problem.
     ///
     /// # Errors

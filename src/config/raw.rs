@@ -16,10 +16,19 @@ use crate::{
 /// # Errors
 /// Every problem in its form.
 pub fn read(text: &[u8]) -> Result<RawConfig, ConfigError> {
-    let json = Json::parse(text)?;
     let mut problems = Problems::default();
-    let config = RawConfig::read(&json, &Path::ROOT, &mut problems);
+    let config = read_noting(text, &mut problems)?;
     problems.or(config)
+}
+
+/// Reads a configuration and notes what is wrong with it. What it gives despite problems holds defaults in their place,
+/// and is good for one thing: to find more of them.
+///
+/// # Errors
+/// It is no JSON at all.
+pub(super) fn read_noting(text: &[u8], problems: &mut Problems) -> Result<Option<RawConfig>, ConfigError> {
+    let json = Json::parse(text)?;
+    Ok(RawConfig::read(&json, &Path::ROOT, problems))
 }
 
 section! {
@@ -67,8 +76,9 @@ section! {
         subject: Vec<RawSource> = vec![RawSource::Claims(vec![claim("sub")])],
         /// Rules for the actor; the first one that holds wins, and `human` when none does.
         actor: Vec<RawActorRule> = default_actors(),
-        /// Where the payload of the verified token is. Only something that strips client copies of it may set it.
-        payload: RawPayload = RawPayload::Header(header("x-jwt-payload")),
+        /// Where the payload of the verified token is. Only something that strips client copies of it may set it: whoever
+        /// can write it can claim a fresh authentication. Absent: no claims are read.
+        payload: Option<RawPayload> = None,
     }
 }
 

@@ -52,7 +52,7 @@ impl HeaderNames {
             let Some(slot) = headers.values.get_mut(id) else { continue };
             match slot {
                 None => *slot = Some(value),
-                Some(_) => headers.repeated |= bit(id),
+                Some(_) => headers.further.push((id, value)),
             }
         }
         headers
@@ -63,7 +63,8 @@ impl HeaderNames {
 #[derive(Clone, Debug, Default)]
 pub struct Headers<'a> {
     values: [Option<&'a [u8]>; WANTED],
-    repeated: u32,
+    /// Further values of headers that came more than once, in order.
+    further: Vec<(usize, &'a [u8])>,
     own: Vec<&'a [u8]>,
     count: usize,
 }
@@ -74,9 +75,15 @@ impl<'a> Headers<'a> {
         self.values.get(id.0).copied().flatten()
     }
 
+    /// Every value of a header, in order: HTTP lets cookies come in several lines (RFC 9113 section 8.2.3).
+    pub fn values(&self, id: HeaderId) -> impl Iterator<Item = &'a [u8]> {
+        let further = self.further.iter().filter(move |(other, _)| *other == id.0).map(|(_, value)| *value);
+        self.value(id).into_iter().chain(further)
+    }
+
     /// Whether it came more than once.
     pub fn repeated(&self, id: HeaderId) -> bool {
-        self.repeated & bit(id.0) != 0
+        self.further.iter().any(|(other, _)| *other == id.0)
     }
 
     /// How many headers there were in all.
@@ -88,10 +95,6 @@ impl<'a> Headers<'a> {
     pub fn own(&self) -> &[&'a [u8]] {
         &self.own
     }
-}
-
-fn bit(id: usize) -> u32 {
-    1u32.wrapping_shl(u32::try_from(id).unwrap_or(0))
 }
 
 #[cfg(test)]

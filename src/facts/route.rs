@@ -35,7 +35,8 @@ pub struct Matched<'a> {
 #[derive(Clone, Default)]
 pub struct Routes {
     routes: Vec<Route>,
-    router: matchit::Router<Vec<u16>>,
+    /// By method; the one without is for methods that no route names.
+    routers: Vec<(Option<String>, matchit::Router<u16>)>,
 }
 
 impl std::fmt::Debug for Routes {
@@ -76,22 +77,36 @@ impl Routes {
                 }
             }
         }
-        let mut router = matchit::Router::new();
-        for (pattern, numbers) in by_pattern {
-            let index = numbers.first().copied().map_or(0, usize::from);
-            for (place, number) in numbers.iter().enumerate() {
-                let method = |number: u16| routes.get(usize::from(number)).and_then(|route| route.method.as_deref());
-                if numbers.iter().take(place).any(|earlier| method(*earlier) == method(*number)) {
+        // One router a method, each with the routes of any method too: a path that a method's own templates do not cover
+        // falls back to the widest that is open to it.
+        let of_method = |number: u16| routes.get(usize::from(number)).and_then(|route| route.method.clone());
+        let mut methods: Vec<Option<String>> = vec![None];
+        methods.extend(routes.iter().map(|route| route.method.clone()));
+        methods.sort_unstable();
+        methods.dedup();
+        let mut routers = Vec::new();
+        for method in methods {
+            let mut router = matchit::Router::new();
+            for (pattern, numbers) in &by_pattern {
+                let mut own = numbers.iter().copied().filter(|number| of_method(*number) == method);
+                let mut any = numbers.iter().copied().filter(|number| of_method(*number).is_none());
+                let number = own.next();
+                for again in own {
                     let message = "the same method and path as an earlier route".to_owned();
-                    errors.push(RouteError { index: usize::from(*number), message });
+                    errors.push(RouteError { index: usize::from(again), message });
+                }
+                if let Some(number) = number.or_else(|| any.next())
+                    && let Err(error) = router.insert(pattern.clone(), number)
+                {
+                    let message = format!("cannot be told apart from another: {error}");
+                    errors.push(RouteError { index: usize::from(number), message });
                 }
             }
-            if let Err(error) = router.insert(pattern, numbers) {
-                errors.push(RouteError { index, message: format!("cannot be told apart from another: {error}") });
-            }
+            routers.push((method, router));
         }
         errors.sort_unstable_by_key(|error| error.index);
-        if errors.is_empty() { Ok(Self { routes, router }) } else { Err(errors) }
+        errors.dedup_by_key(|error| error.index);
+        if errors.is_empty() { Ok(Self { routes, routers }) } else { Err(errors) }
     }
 
     /// The route of this number.
@@ -107,21 +122,23 @@ impl Routes {
     /// The route of a request; one that names the method wins over one that does not. `path` may have a query.
     pub fn find<'a>(&self, method: &[u8], path: &'a [u8]) -> Option<Matched<'a>> {
         let path = normal(path)?;
-        let found = match &path {
-            Cow::Borrowed(path) => self.router.at(path).ok().map(|found| {
-                (found.value, found.params.iter().map(|(_, value)| Cow::Borrowed(value)).collect::<Vec<_>>())
-            }),
-            Cow::Owned(path) => self.router.at(path).ok().map(|found| {
-                (found.value, found.params.iter().map(|(_, value)| Cow::Owned(value.to_owned())).collect())
-            }),
-        };
-        let (numbers, parameters) = found?;
         let of = |wanted: Option<&[u8]>| {
-            numbers.iter().copied().find(|number| {
-                self.route(*number).is_some_and(|route| route.method.as_ref().map(String::as_bytes) == wanted)
-            })
+            self.routers
+                .iter()
+                .find(|(method, _)| method.as_ref().map(String::as_bytes) == wanted)
+                .map(|(_, router)| router)
         };
-        let index = of(Some(method)).or_else(|| of(None))?;
+        let router = of(Some(method)).or_else(|| of(None))?;
+        let (index, parameters) = match &path {
+            Cow::Borrowed(path) => {
+                let found = router.at(path).ok()?;
+                (*found.value, found.params.iter().map(|(_, value)| Cow::Borrowed(value)).collect())
+            }
+            Cow::Owned(path) => {
+                let found = router.at(path).ok()?;
+                (*found.value, found.params.iter().map(|(_, value)| Cow::Owned(value.to_owned())).collect())
+            }
+        };
         Some(Matched { index, parameters })
     }
 }
@@ -241,6 +258,14 @@ mod tests {
         assert_eq!(index("GET", "/admin"), Some((4, String::new())));
         assert_eq!(index("PUT", "/admin/a/b"), Some((4, "a/b".to_owned())));
         assert_eq!(index("GET", "/v2"), None);
+    }
+
+    #[test]
+    fn a_method_without_a_template_of_its_own_falls_back_to_a_wider_one() {
+        let routes = routes(&[(Some("GET"), "/admin/health"), (None, "/admin/**")]);
+        let index = |method: &str| routes.find(method.as_bytes(), b"/admin/health").map(|found| found.index);
+        assert_eq!(index("GET"), Some(0));
+        assert_eq!(index("POST"), Some(1));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `make demo` and `make up`: a real Envoy with the filter, driven from outside like anybody's gateway.
 //! The cases are in `cases.rs`; nothing here or there reaches into the filter.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::arithmetic_side_effects, clippy::print_stdout)]
 
 mod cases;
 #[path = "../gateway/mod.rs"]

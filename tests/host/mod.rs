@@ -12,7 +12,8 @@
 //! main-thread VM, which ticks but serves nothing, is one worker more.
 #![allow(dead_code, unreachable_pub, missing_docs, unused_imports)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
+#![allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
+#![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod abi;
 mod call;

@@ -5,7 +5,7 @@ use serde_json::json;
 use session_risk::{
     config::{
         Config, ConfigError,
-        raw::{self, Protocol, RawConfig, RawMode, RawOutcome, RawPayload, RawRule, RawSource, RawWhen},
+        raw::{self, Protocol, RawConfig, RawMode, RawOutcome, RawRule, RawWhen},
         read::Field,
         schema,
     },
@@ -145,16 +145,6 @@ fn warnings(raw: &RawConfig, config: &Config) -> Vec<(String, String)> {
             let text = format!("enforced for {} percent of the sessions, only logged for the others", percent.0);
             found.add("mode", text);
         }
-    }
-    if !raw.session.key.iter().any(|source| matches!(source, RawSource::Claims(_)))
-        && let RawPayload::Header(header) = &raw.session.payload
-    {
-        let text = format!(
-            "`{}` is believed though no token claim names a session: unless jwt_authn sets it, remove it from what clients \
-             send, or they can claim a fresh authentication",
-            header.0
-        );
-        found.add("session.payload", text);
     }
     names(raw, &mut found);
     let rules = raw.rules.as_deref().unwrap_or_default();

@@ -1,8 +1,9 @@
 //! What a reader of messages gets to see, word for word, on a configuration that has one of everything.
-#![allow(clippy::unwrap_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, unreachable_pub)]
 
 use super::{Field, Json, choice, ranged, read, section, worded, words};
 use crate::config::error::{Path, Problems};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 section! {
@@ -320,4 +321,65 @@ fn a_field_may_be_read_at_any_place() {
     assert_eq!(Strength::read(&Json::Whole(101), &rules.item(3), &mut problems), None);
     let error = problems.or(None::<()>).unwrap_err();
     assert_eq!(error.to_string(), "invalid config at `rules[3]`: expected a whole number in 0..=100, found `101`");
+}
+
+/// Documents of every shape, mostly made of what a door is made of.
+fn documents() -> impl Strategy<Value = Value> {
+    let words = ["front", "read", "bolt", "number", "keyed", "", "a name too long"];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-1..=101i64).prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        prop::sample::select(words.to_vec()).prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    let names =
+        ["name", "access", "lock", "strength", "closed", "keys", "frame", "height", "beyond", "number", "keyed"];
+    let name = prop_oneof![9 => prop::sample::select(names.to_vec()).prop_map(str::to_owned), 1 => any::<String>()];
+    leaf.prop_recursive(5, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((name.clone(), inner), 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_document_reads_or_has_problems_with_places(mut document in documents(), named: bool) {
+        if named && let Some(door) = document.as_object_mut() {
+            door.insert("name".to_owned(), "front".into());
+        }
+        match read::<Door>(document.to_string().as_bytes()) {
+            Ok(door) => prop_assert_eq!(read::<Door>(door.write().to_string().as_bytes()), Ok(door)),
+            Err(error) => {
+                prop_assert!(!error.problems().is_empty());
+                prop_assert!(error.problems().iter().all(|problem| !problem.path.is_empty() && !problem.message.is_empty()));
+                let shown = error.problems().len().min(51);
+                prop_assert!(error.problems().len() > 50 || error.to_string().lines().count() == shown, "{}", error);
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_read_or_are_refused(bytes: Vec<u8>, cut in 0..60usize, at in 0..60usize, other: u8) {
+        prop_assert!(read::<Door>(&bytes).is_err());
+        let mut door = br#"{"name": "front", "lock": {"number": 7}, "keys": ["a", "b"]}"#.to_vec();
+        door[at] = other;
+        door.truncate(60 - cut);
+        if let Ok(read_back) = read::<Door>(&door) {
+            prop_assert_eq!(read::<Door>(read_back.write().to_string().as_bytes()), Ok(read_back));
+        }
+    }
+}
+
+#[test]
+fn what_stands_beside_a_bad_member_is_still_there_to_be_looked_at() {
+    let json = Json::parse(br#"{"name": "front", "strength": 101, "closed": false}"#).unwrap();
+    let mut problems = Problems::default();
+    let door = Door::read(&json, &Path::ROOT, &mut problems).unwrap();
+    assert_eq!((door.strength, door.closed), (Strength(3), false));
+    assert!(problems.or(Some(door)).is_err());
 }
