@@ -202,6 +202,8 @@ pub enum Change {
     Travel(u32, u32),
     /// Exports counted over the session.
     Exports(u16),
+    /// One target after the other that was never touched before.
+    Targets,
     /// The access that the mix drifted to.
     Mix(crate::facts::Access),
 }
