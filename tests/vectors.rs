@@ -2,7 +2,7 @@
 //! They change only when the core is meant to; then `UPDATE_VECTORS=1 cargo test --test vectors` writes them anew, and
 //! the difference is there to be read. `wasm_vectors.rs` checks the same files in WebAssembly.
 #![cfg(not(target_family = "wasm"))]
-#![allow(unreachable_pub, clippy::unwrap_used)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 #[path = "vectors/stories.rs"]
 mod stories;

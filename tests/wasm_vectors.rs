@@ -3,7 +3,7 @@
 //! Runs in Node: `cargo test --target wasm32-unknown-unknown --test wasm_vectors` with
 //! `CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner` (`make node` sees to both).
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-#![allow(unreachable_pub, clippy::unwrap_used)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 #[path = "vectors/stories.rs"]
 mod stories;
