@@ -123,7 +123,7 @@ fn damaged_and_foreign_buckets_count_as_empty_and_heal() {
             gateway.edit_shared(&used, damage);
             let exchange = gateway.request(0, keyed("k"));
             assert!(decided(&exchange), "{profile:?} damage {number}");
-            assert_eq!(gateway.counter("session_risk.table.discarded"), 1, "{profile:?} damage {number}");
+            assert!(gateway.counter("session_risk.table.discarded") > 0, "{profile:?} damage {number}");
             gateway.request(0, keyed("k"));
             assert_eq!(sessions(&gateway)[0].requests, 2, "{profile:?} damage {number}: whole again");
         }
@@ -231,12 +231,9 @@ fn a_flood_stays_within_the_memory_that_the_configuration_states() {
     for number in 0..2_000 {
         gateway.request(0, keyed(&format!("accepted-{number}")));
     }
-    let bytes: usize = gateway
-        .shared_data()
-        .iter()
-        .filter(|(key, _)| key.ends_with(b"000") || key.len() > 20)
-        .map(|(_, (value, _))| value.len())
-        .sum();
+    let shared = gateway.shared_data();
+    let buckets = shared.iter().filter(|(key, _)| key.starts_with(b"session_risk/sessions/"));
+    let bytes: usize = buckets.map(|(_, (value, _))| value.len()).sum();
     assert!(bytes <= 4 * (32 + 2 * 272), "{bytes} bytes");
     assert_eq!(gateway.request(0, keyed("real")).local_reply().status, 403, "a suspended session is never evicted");
     assert!(gateway.counter("session_risk.table.evicted") > 1_000);
