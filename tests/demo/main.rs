@@ -61,6 +61,13 @@ fn start(arguments: &Arguments, directory: &Path) -> Result<Gateway, String> {
     let binary = arguments.envoy.clone().map_or_else(|| envoy::find(None), Ok)?;
     eprintln!("starting {}", binary.display());
     let gateway = Gateway::start(&Example::named("envoy.yaml"), directory, &binary, &module)?;
+    // Envoy must not outlive us, whichever way we are told to end.
+    let pid = gateway.envoy.pid().to_string();
+    let end = move || {
+        drop(std::process::Command::new("kill").arg(&pid).status());
+        std::process::exit(130);
+    };
+    ctrlc::set_handler(end).map_err(|error| format!("cannot watch for Ctrl-C: {error}"))?;
     eprintln!("Envoy {} listens on 127.0.0.1:{}", gateway.envoy.version, gateway.envoy.port);
     Ok(gateway)
 }
@@ -121,8 +128,6 @@ fn up(arguments: &Arguments) -> Result<(), String> {
         admin = gateway.envoy.admin,
         log = gateway.envoy.log.path.display(),
     );
-    // Ctrl-C reaches Envoy too: it is in the same process group. SIGTERM to this process alone is caught by nobody, so
-    // Envoy is waited for, not this process's own end.
     gateway.wait();
     Ok(())
 }

@@ -137,6 +137,11 @@ impl Envoy {
         self.stat(&format!("wasmcustom.session_risk.{name}"))
     }
 
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Waits until the process ends by itself.
     pub fn wait(&mut self) {
         drop(self.process.wait());
