@@ -20,7 +20,7 @@ pub struct Example {
     /// The listener comes from a file of its own that Envoy watches, so that a test can change it.
     pub dynamic: bool,
     /// Texts to be replaced, for tests of what happens without a setting.
-    pub replaced: Vec<(&'static str, String)>,
+    pub replaced: Vec<(String, String)>,
 }
 
 impl Example {
@@ -58,8 +58,8 @@ impl Envoy {
                 let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy-config").join(example.name);
                 let mut text = std::fs::read_to_string(path).expect("the example is there");
                 for (from, to) in &example.replaced {
-                    assert!(text.contains(from), "`{from}` is not in {}", example.name);
-                    text = text.replace(from, to);
+                    assert!(text.contains(from.as_str()), "`{from}` is not in {}", example.name);
+                    text = text.replace(from.as_str(), to);
                 }
                 if let Some(configuration) = &example.configuration {
                     text = with_configuration(&text, configuration);
