@@ -292,10 +292,11 @@ proptest! {
             race.increment(*n, 0);
         }
         race.script.borrow_mut().clear();
-        loop {
-            let Some(n) = race.waiting.borrow_mut().pop_front() else { break };
+        let waiting: Vec<u16> = race.waiting.take().into();
+        for n in waiting {
             race.increment(n, 0);
         }
+        prop_assert!(race.waiting.take().is_empty(), "gave up without a rival");
         let race_asked = race.asked.borrow().clone();
         prop_assert!(race_asked.values().sum::<u32>() >= u32::try_from(asked.len()).unwrap());
         for (n, times) in race_asked {
