@@ -55,7 +55,8 @@ impl Engine {
         let fresh = self.authenticated_in_session(&session, now);
         let scene = Scene { facts, baseline: &session.baseline, weights: &self.weights, fresh };
         let signals = signal::detect(scene);
-        signals.iter().for_each(|signal| session.evidence.absorb(signal, now));
+        let dated = dated(&session, now);
+        signals.iter().for_each(|signal| session.evidence.absorb(signal, dated));
         session.baseline.hear_posture(facts);
         if session.baseline.posture == Some(Posture::Compliant) {
             session.restore_posture();
@@ -76,7 +77,7 @@ impl Engine {
         let now = now.max(session.seen);
         session.baseline.learn_outcome(outcome, facts.action.access);
         let signal = signal::probing::observe(&mut session.baseline, outcome, &self.weights)?;
-        session.evidence.absorb(&signal, now);
+        session.evidence.absorb(&signal, dated(session, now));
         Some(signal)
     }
 
@@ -132,6 +133,12 @@ impl Engine {
     }
 }
 
+/// The date of evidence raised `now`. An authentication answers everything up to its second, but not what its own request
+/// and those after it show.
+fn dated(session: &Session, now: Timestamp) -> Timestamp {
+    now.max(Timestamp::from_seconds(session.standing.auth_time.saturating_add(1)))
+}
+
 /// Ends a suspension whose time has come. It has been served: the behaviour that led to it is not held against the
 /// session again, or the first request after it would suspend the session anew.
 fn end_suspension(session: &mut Session, now: Timestamp) {
@@ -141,6 +148,7 @@ fn end_suspension(session: &mut Session, now: Timestamp) {
         session.standing.sanction = Sanction::None;
         session.evidence.clear(|line| line.kind.row().group == Group::Behaviour);
         session.baseline.export_sum = 0;
+        session.baseline.target_sum = 0;
         session.standing.level = Level::Low;
     }
 }
@@ -153,6 +161,8 @@ fn settle(session: &mut Session, facts: &Facts, decision: &Decision, now: Timest
         Action::Allow => {
             let sum = signal::behaviour::export_sum(&session.baseline, facts);
             session.baseline.export_sum = if sum >= signal::behaviour::EXPORT_ALARM { 0 } else { sum };
+            let sum = signal::behaviour::target_sum(&session.baseline, facts);
+            session.baseline.target_sum = if sum >= signal::behaviour::TARGET_ALARM { 0 } else { sum };
             session.baseline.learn(facts);
         }
         // The first challenge stays the one to be answered, or a thief's retries would outdate the owner's answer.

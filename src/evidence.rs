@@ -25,9 +25,15 @@ impl Line {
         decay(self.strength, now.since(Timestamp::from_seconds(self.at)), self.kind.row().half_life)
     }
 
-    /// Latest first: what survives when lines compete. Total, so merging does not depend on order.
-    fn rank(&self) -> (u32, u16, u8) {
-        (self.at, self.strength.units(), self.kind.number())
+    /// Which of two lines of one kind stays: the later, and of one second the stronger.
+    fn rank(&self) -> (u32, Decibans) {
+        (self.at, self.strength)
+    }
+
+    /// Which lines stay when there are too many: the latest. Strength does not count, because an answer clears it, and
+    /// then copies that are merged in another order would keep other lines.
+    fn age(&self) -> (u32, Kind) {
+        (self.at, self.kind)
     }
 }
 
@@ -140,8 +146,8 @@ impl Ledger {
             push(&mut slots, new);
         }
         if let [.., Some(_)] = kept {
-            let oldest = kept.iter().flatten().map(Line::rank).min();
-            let mut left = kept.iter().flatten().filter(|line| Some(line.rank()) != oldest).copied();
+            let oldest = kept.iter().flatten().map(Line::age).min();
+            let mut left = kept.iter().flatten().filter(|line| Some(line.age()) != oldest).copied();
             self.lines.iter_mut().for_each(|slot| *slot = left.next());
         } else {
             self.lines.iter_mut().zip(kept).for_each(|(slot, line)| *slot = line);

@@ -75,7 +75,7 @@ impl Session {
         match self.standing.sanction {
             Sanction::None => false,
             Sanction::Suspended(until) => now.seconds() < until,
-            Sanction::Revoked => true,
+            Sanction::Revoked => self.standing.auth_time <= self.standing.sanctioned,
         }
     }
 
@@ -126,9 +126,6 @@ impl Session {
                 && line.kind != Kind::PostureDegraded
                 && matches!(line.kind.row().group, Group::Network | Group::Device | Group::Privilege | Group::Identity)
         });
-        if self.standing.sanction == Sanction::Revoked && self.standing.sanctioned < auth_time {
-            self.standing.sanction = Sanction::None;
-        }
     }
 
     /// Clears what a device's lost posture added, once the device is compliant again; the level may fall with it at once.

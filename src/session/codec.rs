@@ -72,7 +72,16 @@ pub fn encode(session: &Session) -> [u8; SESSION_BYTES] {
     out.put(&past.mix.recent);
     past.mix.past.iter().for_each(|share| out.u16(*share));
     out.put(&past.targets);
-    for count in [past.export_sum, past.error_sum, past.writes, past.exports, past.volume] {
+    for count in [
+        past.novelty,
+        past.pace,
+        past.target_sum,
+        past.export_sum,
+        past.error_sum,
+        past.writes,
+        past.exports,
+        past.volume,
+    ] {
         out.u16(count);
     }
     let mut lines = session.evidence.lines();
@@ -143,7 +152,7 @@ fn read_rest(input: &mut Reader<'_>, past: &mut Baseline) -> Result<(), CodecErr
         let (family, code, version) = (Family::from_code(input.u16()?), input.u8()?, input.u16()?);
         let os = Os::from_code(code);
         *client = match code {
-            NO_CLIENT => None,
+            NO_CLIENT if (family.code(), version) == (0, 0) => None,
             code if os.code() != code => return Err(CodecError::Value),
             _ => Some(UserAgent { family, os, version }),
         };
@@ -162,6 +171,9 @@ fn read_rest(input: &mut Reader<'_>, past: &mut Baseline) -> Result<(), CodecErr
     }
     past.mix = mix;
     past.targets = input.take()?;
+    past.novelty = input.u16()?;
+    past.pace = input.u16()?;
+    past.target_sum = input.u16()?;
     past.export_sum = input.u16()?;
     past.error_sum = input.u16()?;
     past.writes = input.u16()?;
@@ -180,7 +192,10 @@ fn read_ledger(input: &mut Reader<'_>) -> Result<Ledger, CodecError> {
             (kind, strength) => Some(Line { kind: Kind::from_number(kind).ok_or(CodecError::Value)?, strength, at }),
         };
     }
-    Ok(Ledger::from_lines(lines.into_iter().flatten()))
+    let ledger = Ledger::from_lines(lines.into_iter().flatten());
+    // Lines are written in order of kind, from the front.
+    let mut kept = ledger.lines();
+    if lines.iter().all(|line| line.as_ref() == kept.next()) { Ok(ledger) } else { Err(CodecError::Value) }
 }
 
 const NOWHERE: Location = Location { latitude: i16::MIN, longitude: i16::MIN };
@@ -209,7 +224,7 @@ fn read_network(input: &mut Reader<'_>) -> Result<Option<KnownNetwork>, CodecErr
         letters => Some(Country::parse(&letters).filter(|c| c.0 == letters).ok_or(CodecError::Value)?),
     };
     let kind = match kind {
-        NO_NETWORK => return Ok(None),
+        NO_NETWORK if (prefix, asn, country, seen) == (0, 0, None, 0) => return Ok(None),
         0 => NetworkKind::Access,
         1 => NetworkKind::Hosting,
         2 => NetworkKind::Anonymizer,

@@ -1,17 +1,22 @@
 //! How a session acts: exports at a rate unlike before, a mix of actions that left its own past.
 
 use crate::{
-    baseline::{Baseline, MATURE, category},
-    facts::{Access, Facts},
+    baseline::{Baseline, MATURE, category, log2},
+    facts::{Access, Actor, Facts},
     signal::{Change, Kind, Scene, Signal, Signals},
 };
 
 /// Raises `bulk_export` and `mix_drift`.
 pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     let (facts, past) = (scene.facts, scene.baseline);
+    let full = scene.weight(Kind::BulkExport);
+    let exports = Change::Exports(past.exports.saturating_add(1));
     if export_sum(past, facts) >= EXPORT_ALARM {
-        let change = Change::Exports(past.exports.saturating_add(1));
-        signals.raise(Signal { kind: Kind::BulkExport, weight: scene.weight(Kind::BulkExport), change });
+        signals.raise(Signal { kind: Kind::BulkExport, weight: full, change: exports });
+    } else if target_sum(past, facts) >= TARGET_ALARM {
+        // People work through lists at the end of a month; an agent that does has left its task.
+        let weight = if facts.actor == Actor::Agent { full } else { full.scaled(3, 10) };
+        signals.raise(Signal { kind: Kind::BulkExport, weight, change: Change::Targets });
     }
     if past.requests >= MATURE.saturating_mul(2) && facts.action.access != Access::Read {
         let mut next = past.mix;
@@ -26,6 +31,35 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
 /// Alarm threshold of the export CUSUM, 7 nats in 1/1024: by `ARL0 >= e^h` (Lorden, 1971) one false alarm in more than
 /// a thousand requests of a session that exports as it always did.
 pub const EXPORT_ALARM: u16 = 7 * 1024;
+
+/// Alarm threshold of the target CUSUM: 4.5 nats in 1/1024.
+pub const TARGET_ALARM: u16 = 4_608;
+
+/// Steps of the target CUSUM in 1/1024 nat for past shares of new targets up to a bound (in 1/65536), p1 .95.
+const TARGET_STEPS: [(u16, u16, u16); 5] = [
+    (24_576, 1_180, 2_702), // p0 .30
+    (34_406, 765, 2_455),   // p0 .45
+    (44_237, 471, 2_129),   // p0 .60
+    (54_067, 242, 1_648),   // p0 .75
+    (u16::MAX, 55, 710),    // p0 .90: whose targets are always new is asked about little
+];
+
+/// The target CUSUM after this request: up for a target never touched, the more the faster it follows than usual; down
+/// for anything else. It finds bulk reading that no route calls an export.
+pub fn target_sum(past: &Baseline, facts: &Facts) -> u16 {
+    let steps = TARGET_STEPS.into_iter().find(|(bound, ..)| past.novelty <= *bound);
+    let (up, down) = steps.map_or((0, 0), |(_, up, down)| (up, down));
+    if past.requests == 0 {
+        return 0;
+    }
+    if !past.is_new_target(facts) {
+        return past.target_sum.saturating_sub(down);
+    }
+    // Twice as fast as usual counts twice, four times and more three times.
+    let gap = log2(facts.now.since(past.learned).millis());
+    let hurry = past.pace.saturating_sub(gap).min(2_048) / 1_024;
+    past.target_sum.saturating_add(up.saturating_mul(hurry.saturating_add(1)))
+}
 
 /// Drift at which the recent mix no longer belongs to the past, in 1/256: half of the recent actions are of a kind that
 /// made up less than one in a hundred. Chi-square with 5 degrees of freedom at 15 effective samples is far above .999.
