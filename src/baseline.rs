@@ -210,11 +210,15 @@ impl Baseline {
             self.novelty = usual_novelty(facts.actor);
         } else {
             let gap = log2(facts.now.since(self.learned).millis());
-            self.pace = if self.pace == 0 { gap } else { towards(self.pace, gap, 8) };
+            // A hurry must last before it becomes the pace.
+            let span = if gap.saturating_add(1_024) < self.pace { 64 } else { 8 };
+            self.pace = if self.pace == 0 { gap } else { towards(self.pace, gap, span) };
         }
         let seen = if self.is_new_target(facts) { u16::MAX } else { 0 };
-        // The usual share counts as eight requests, so that the first ones do not decide alone.
-        let span = u16::try_from(self.requests.saturating_add(9).min(64)).unwrap_or(64);
+        // What is usual counts as eight requests, so that the first ones do not decide alone. For agents as forty: their
+        // sessions are short, and what is usual among them is known from real ones.
+        let prior = if facts.actor == crate::facts::Actor::Agent { 41 } else { 9 };
+        let span = u16::try_from(self.requests.saturating_add(prior).min(64)).unwrap_or(64);
         self.novelty = towards(self.novelty, seen, span);
     }
 

@@ -2,7 +2,7 @@
 //! is about lines that somebody wrote, not about what the compiler made of them.
 #![allow(clippy::arithmetic_side_effects)]
 #![cfg(not(target_family = "wasm"))]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,594 +1,476 @@
-//! What holds for the session table: it is bounded, it loses nothing that it must keep, and it believes no damaged byte.
-//! What a session is plays no part here: a body is a small record that the tests rank by themselves.
+//! Laws of the session table: it is bounded, keeps what is worth keeping, believes only whole buckets, and loses no
+//! update. The bodies here are no sessions: the table does not know what it keeps.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use proptest::{collection::vec, prelude::*};
-use session_risk::{
-    bounds::{CAS_TRIES, KEY_BYTES, SESSION_BYTES},
-    session::{
-        bucket::{self, Bucket, BucketError, ENTRY_BYTES, HEADER_BYTES, Put, Rank},
-        codec::VERSION,
-        local::LocalStore,
-        table::{self, Cas, Geometry, Request, Step, Store, StoreError, Update, Written},
-    },
-};
-use std::{
-    cell::RefCell,
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use session_risk::bounds::{KEY_BYTES, SESSION_BYTES};
+use session_risk::session::bucket::{Bucket, BucketError, ENTRY_BYTES, HEADER_BYTES, Put, Rank};
+use session_risk::session::codec::VERSION;
+use session_risk::session::local::LocalStore;
+use session_risk::session::table::{self, Cas, Geometry, Request, Step, Store, StoreError, Update, Written};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Mutex;
 
 type Key = [u8; KEY_BYTES];
 type Body = [u8; SESSION_BYTES];
 
-const NAME: &str = "sessions";
-
-/// A body as these tests understand it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Record {
-    level: u8,
-    protected: bool,
-    seen: u32,
-    expires: u32,
-    counter: u32,
+fn config() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
-impl Record {
+/// A key that falls into bucket 0 of any table, as long as `number` says so.
+fn key(number: u8) -> Key {
+    let mut key = [0; KEY_BYTES];
+    key[2] = number;
+    key[15] = 1;
+    key
+}
+
+/// What a body of these tests says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Worth {
+    expired: bool,
+    protected: bool,
+    level: u8,
+    last_seen: u32,
+}
+
+impl Worth {
     fn body(self) -> Body {
         let mut body = [0xa5; SESSION_BYTES];
-        body[0] = self.level;
-        body[1] = u8::from(self.protected);
-        body[2..6].copy_from_slice(&self.seen.to_le_bytes());
-        body[6..10].copy_from_slice(&self.expires.to_le_bytes());
-        body[10..14].copy_from_slice(&self.counter.to_le_bytes());
+        body[0] = u8::from(self.expired) | u8::from(self.protected) << 1;
+        body[1] = self.level;
+        body[2..6].copy_from_slice(&self.last_seen.to_le_bytes());
         body
     }
 
     fn of(body: &Body) -> Self {
-        let number = |at: usize| u32::from_le_bytes(body[at..at + 4].try_into().unwrap());
-        Self { level: body[0], protected: body[1] == 1, seen: number(2), expires: number(6), counter: number(10) }
-    }
-
-    fn rank(self, now: u32) -> Rank {
-        let expired = self.expires <= now;
-        Rank { expired, protected: self.protected && !expired, level: self.level, last_seen: u64::from(self.seen) }
+        let last_seen = u32::from_le_bytes(body[2..6].try_into().unwrap());
+        Self { expired: body[0] & 1 != 0, protected: body[0] & 2 != 0, level: body[1], last_seen }
     }
 }
 
-fn rank_at(now: u32) -> impl Fn(&Body) -> Rank {
-    move |body| Record::of(body).rank(now)
+fn rank(body: &Body) -> Rank {
+    let Worth { expired, protected, level, last_seen } = Worth::of(body);
+    Rank { expired, protected, level, last_seen: u64::from(last_seen) }
 }
 
-/// Key number `n`, of bucket `n` modulo the number of buckets.
-fn key(n: u16) -> Key {
-    let mut key = [0x5a; KEY_BYTES];
-    key[..2].copy_from_slice(&n.to_le_bytes());
-    key
+fn worth() -> impl Strategy<Value = Worth> {
+    let flag = |weight| prop_oneof![10 => Just(false), weight => Just(true)];
+    (flag(2), flag(2), 0..4u8).prop_map(|(expired, protected, level)| Worth { expired, protected, level, last_seen: 0 })
 }
 
-fn geometry(buckets: u32, ways: u8) -> Geometry {
-    Geometry::new(buckets, ways).unwrap()
+/// Worths with times of their own, so that no two tie.
+fn worths(sizes: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Worth>> {
+    vec(worth(), sizes)
+        .prop_map(|worths| {
+            let stamped = (1..).zip(worths).map(|(last_seen, worth)| Worth { last_seen, ..worth });
+            stamped.collect::<Vec<_>>()
+        })
+        .prop_shuffle()
 }
 
-/// Shared data as the two kinds of hosts keep it.
-#[derive(Clone, Debug, Default)]
-struct SharedData {
-    /// Kong: the number must be exact, and none is for absent keys only. Envoy: checked only if there are both a value
-    /// and a number.
-    strict: bool,
-    last: u32,
-    values: BTreeMap<Vec<u8>, (Cas, Vec<u8>)>,
+/// Stores `body` under `key` in the first table, if `step` is not asked to do more.
+fn put(store: &mut dyn Store, geometry: Geometry, key: &Key, body: Body) -> Update {
+    let request = Request { name: "t", geometry, key };
+    table::update(store, request, 3, &mut Vec::new(), &rank, &mut |_| Step::Write(body)).unwrap()
 }
 
-impl SharedData {
-    fn seeded(strict: bool, geometry: Geometry) -> Self {
-        let mut store = Self { strict, ..Self::default() };
-        table::seed(&mut store, NAME, geometry).unwrap();
-        store
+fn find(store: &mut dyn Store, geometry: Geometry, key: &Key) -> Option<Body> {
+    let mut found = None;
+    let request = Request { name: "t", geometry, key };
+    let mut look = |body: Option<&Body>| {
+        found = body.copied();
+        Step::Keep
+    };
+    table::update(store, request, 1, &mut Vec::new(), &rank, &mut look).unwrap();
+    found
+}
+
+/// The table as its documentation tells it, for one bucket.
+#[derive(Default)]
+struct Model(Vec<(Key, Worth)>);
+
+impl Model {
+    fn put(&mut self, ways: usize, key: Key, worth: Worth) -> Put {
+        if let Some((_, old)) = self.0.iter_mut().find(|(other, _)| *other == key) {
+            *old = worth;
+            return Put::Updated;
+        }
+        let mut done = Put::Inserted;
+        if self.0.len() == ways {
+            let expired = self.0.iter().filter(|(_, old)| old.expired).min_by_key(|(_, old)| old.last_seen);
+            let lowest = self.0.iter().filter(|(_, old)| !old.protected && !old.expired);
+            let lowest = lowest.min_by_key(|(_, old)| (old.level, old.last_seen));
+            let Some((victim, _)) = expired.or(lowest).copied() else { return Put::Refused };
+            done = if expired.is_some() { Put::Inserted } else { Put::Evicted };
+            self.0.retain(|(other, _)| *other != victim);
+        }
+        self.0.push((key, worth));
+        done
     }
 }
 
-impl Store for SharedData {
+/// A bucket of these worths, whole, as it is stored.
+fn bucket_of(worths: &[Worth], ways: u8) -> Vec<u8> {
+    let mut blob = Vec::new();
+    let mut bucket = Bucket::empty(&mut blob, 0, ways, VERSION);
+    for (number, worth) in (0..).zip(worths) {
+        bucket.put(&key(number), &worth.body(), &rank);
+    }
+    bucket.seal();
+    blob
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_bucket_is_what_its_model_is(ways in 1..=6u8, operations in worths(1..80), keys in vec(0..10u8, 80)) {
+        let geometry = Geometry::new(1, ways).unwrap();
+        let (mut store, mut model) = (LocalStore::default(), Model::default());
+        table::seed(&mut store, "t", geometry).unwrap();
+        for (worth, number) in operations.into_iter().zip(keys) {
+            let protected: Vec<_> = model.0.iter().filter(|(_, old)| old.protected && !old.expired).map(|(key, _)| *key).collect();
+            let update = put(&mut store, geometry, &key(number), worth.body());
+            let expected = model.put(usize::from(ways), key(number), worth);
+            let done = match update {
+                Update { refused: true, .. } => Put::Refused,
+                Update { evicted: true, .. } => Put::Evicted,
+                Update { inserted: true, .. } => Put::Inserted,
+                _ => Put::Updated,
+            };
+            prop_assert_eq!(done, expected);
+            prop_assert_eq!((update.discarded, update.mismatches, update.conflict), (0, 0, false));
+            let mut entries = 0;
+            for number in 0..10 {
+                let kept = find(&mut store, geometry, &key(number)).map(|body| Worth::of(&body));
+                let expected = model.0.iter().find(|(other, _)| *other == key(number)).map(|(_, worth)| *worth);
+                prop_assert_eq!(kept, expected);
+                entries += usize::from(kept.is_some());
+            }
+            prop_assert!(entries <= usize::from(ways));
+            for key in protected {
+                prop_assert!(find(&mut store, geometry, &key).is_some(), "a protected entry gave way");
+            }
+        }
+    }
+
+    #[test]
+    fn a_flood_of_new_sessions_evicts_none_of_a_higher_level(
+        ways in 2..=16u8, kept in 1..16u8, flood in 1..200u32, level in 1..4u8,
+    ) {
+        let kept = kept.min(ways - 1);
+        let geometry = Geometry::new(1, ways).unwrap();
+        let mut store = LocalStore::default();
+        table::seed(&mut store, "t", geometry).unwrap();
+        for number in 0..kept {
+            let worth = Worth { expired: false, protected: false, level, last_seen: 1 };
+            put(&mut store, geometry, &key(number), worth.body());
+        }
+        for number in 0..flood {
+            let mut invented = key(255);
+            invented[4..8].copy_from_slice(&number.to_le_bytes());
+            let worth = Worth { expired: false, protected: false, level: 0, last_seen: 1000 + number };
+            prop_assert!(put(&mut store, geometry, &invented, worth.body()).inserted);
+        }
+        for number in 0..kept {
+            prop_assert!(find(&mut store, geometry, &key(number)).is_some());
+        }
+    }
+
+    #[test]
+    fn more_or_fewer_ways_keep_the_best_entries(worths in worths(0..12), stored in 1..=12u8, wanted in 1..=12u8) {
+        let worths = &worths[..worths.len().min(usize::from(stored))];
+        let mut blob = bucket_of(worths, stored);
+        let bucket = Bucket::open(&mut blob, 0, wanted, VERSION, &rank).unwrap();
+        let mut best: Vec<_> = (0..).zip(worths).collect();
+        best.sort_by_key(|(_, worth)| std::cmp::Reverse((!worth.expired, worth.protected, worth.level, worth.last_seen)));
+        for (place, (number, worth)) in best.into_iter().enumerate() {
+            let kept = bucket.find(&key(number)).map(Worth::of);
+            prop_assert_eq!(kept, (place < usize::from(wanted)).then_some(*worth));
+        }
+        bucket.seal();
+        prop_assert_eq!(blob.len(), Geometry::new(1, wanted).unwrap().blob_bytes());
+        prop_assert!(Bucket::open(&mut blob, 0, wanted, VERSION, &rank).is_ok());
+    }
+
+    #[test]
+    fn a_torn_bucket_is_empty_and_counted(old in worths(1..4), new in worths(1..4), at in any::<prop::sample::Index>()) {
+        let geometry = Geometry::new(1, 4).unwrap();
+        let (old, new) = (bucket_of(&old, 4), bucket_of(&new, 4));
+        let at = at.index(old.len());
+        let torn = [&new[..at], &old[at..]].concat();
+        if torn != old && torn != new {
+            prop_assert_eq!(met(&torn, geometry), (1, None));
+        }
+    }
+
+    #[test]
+    fn bytes_that_nobody_wrote_are_no_bucket(bytes in vec(any::<u8>(), 0..2500)) {
+        let mut blob = bytes;
+        prop_assert!(Bucket::open(&mut blob, 0, 8, VERSION, &rank).is_err());
+        // Not even behind the beginning of one.
+        let mut blob = [&table_header(0, 8)[..16], &blob].concat();
+        prop_assert!(Bucket::open(&mut blob, 0, 8, VERSION, &rank).is_err());
+    }
+
+    #[test]
+    fn no_increment_is_lost_to_writers_who_come_between(
+        plan in vec(prop_oneof![3 => Just(None), 2 => (0..3u8).prop_map(Some)], 0..200), work in vec(0..3u8, 1..60),
+    ) {
+        let geometry = Geometry::new(1, 4).unwrap();
+        let mut store = Rivals { inner: LocalStore::default(), plan: plan.into(), geometry, done: BTreeMap::new() };
+        table::seed(&mut store.inner, "t", geometry).unwrap();
+        let mut expected: BTreeMap<u8, u32> = BTreeMap::new();
+        let mut waiting: VecDeque<u8> = work.into();
+        while let Some(number) = waiting.pop_front() {
+            // An update that lost every try waits and is run again, as the filter does on its tick.
+            match increment(&mut store, geometry, number) {
+                Update { conflict: true, mismatches, .. } => {
+                    prop_assert_eq!(mismatches, 3);
+                    waiting.push_back(number);
+                }
+                _ => *expected.entry(number).or_default() += 1,
+            }
+        }
+        for (number, rivals) in &store.done {
+            *expected.entry(*number).or_default() += rivals;
+        }
+        for (number, count) in expected {
+            let body = find(&mut store.inner, geometry, &key(number));
+            prop_assert_eq!(body.map(|body| Worth::of(&body).last_seen), Some(count));
+        }
+    }
+
+    #[test]
+    fn seeding_again_keeps_what_is_there(worths in worths(1..20), buckets in 0..4u32) {
+        let geometry = Geometry::new(1 << buckets, 16).unwrap();
+        let mut store = LocalStore::default();
+        table::seed(&mut store, "t", geometry).unwrap();
+        let spread = |number: u8| {
+            let mut key = key(number);
+            key[0] = number;
+            key
+        };
+        for (number, worth) in (0..).zip(&worths) {
+            put(&mut store, geometry, &spread(number), worth.body());
+        }
+        let before: Vec<_> = (0..20).map(|number| find(&mut store, geometry, &spread(number))).collect();
+        table::seed(&mut store, "t", geometry).unwrap();
+        let after: Vec<_> = (0..20).map(|number| find(&mut store, geometry, &spread(number))).collect();
+        prop_assert_eq!(before, after);
+    }
+
+    #[test]
+    fn a_table_never_holds_more_than_its_geometry_says(buckets in 0..5u32, ways in 1..=16u8, keys in vec(any::<Key>(), 1..300)) {
+        let geometry = Geometry::new(1 << buckets, ways).unwrap();
+        let mut store = Watched::default();
+        table::seed(&mut store, "t", geometry).unwrap();
+        for (number, key) in (1..).zip(&keys) {
+            let worth = Worth { expired: false, protected: false, level: 0, last_seen: number };
+            put(&mut store, geometry, key, worth.body());
+            prop_assert_eq!(find(&mut store, geometry, key), Some(worth.body()), "the newest is there");
+        }
+        prop_assert_eq!(store.0.len(), usize::try_from(geometry.buckets()).unwrap());
+        let bytes: usize = store.0.values().map(|(_, value)| value.len()).sum();
+        prop_assert!(u64::try_from(bytes).unwrap() <= geometry.memory_bytes());
+        let kept: HashSet<_> = keys.iter().filter(|key| find(&mut store, geometry, key).is_some()).collect();
+        prop_assert!(u64::try_from(kept.len()).unwrap() <= geometry.capacity());
+    }
+}
+
+/// The header of an empty bucket.
+fn table_header(index: u16, ways: u8) -> Vec<u8> {
+    let mut blob = Vec::new();
+    Bucket::empty(&mut blob, index, ways, VERSION).seal();
+    blob.truncate(HEADER_BYTES);
+    blob
+}
+
+/// What an update meets when `blob` is stored: how many buckets it discarded, and what it found under key 0.
+fn met(blob: &[u8], geometry: Geometry) -> (u32, Option<Body>) {
+    let mut store = Watched::default();
+    store.write(b"session_risk/t/0000", blob, None).unwrap();
+    let mut found = None;
+    let mut step = |body: Option<&Body>| {
+        found = body.copied();
+        Step::Write([1; SESSION_BYTES])
+    };
+    let key = key(0);
+    let request = Request { name: "t", geometry, key: &key };
+    let update = table::update(&mut store, request, 3, &mut Vec::new(), &rank, &mut step).unwrap();
+    // Whatever was there, what is there now is whole.
+    assert!(find(&mut store, geometry, &key).is_some() && !update.conflict);
+    (update.discarded, found)
+}
+
+#[test]
+fn a_bucket_cut_short_at_any_length_is_empty_and_counted() {
+    let geometry = Geometry::new(1, 3).unwrap();
+    let worth = Worth { expired: false, protected: true, level: 3, last_seen: 9 };
+    let whole = bucket_of(&[worth; 3], 3);
+    assert_eq!(whole.len(), HEADER_BYTES + 3 * ENTRY_BYTES);
+    assert_eq!(met(&whole, geometry), (0, Some(worth.body())));
+    for length in 0..whole.len() {
+        assert_eq!(met(&whole[..length], geometry), (1, None), "{length} bytes");
+    }
+    assert_eq!(met(&[&whole[..], &[0]].concat(), geometry), (1, None));
+    assert_eq!(met(&[&whole[..], &[0; ENTRY_BYTES]].concat(), geometry), (1, None));
+}
+
+#[test]
+fn a_bucket_with_any_bit_turned_is_no_bucket() {
+    let geometry = Geometry::new(1, 3).unwrap();
+    let whole = bucket_of(&[Worth { expired: false, protected: false, level: 1, last_seen: 9 }; 2], 3);
+    let mut blob = Vec::new();
+    for bit in 0..whole.len() * 8 {
+        blob.clone_from(&whole);
+        blob[bit / 8] ^= 1 << (bit % 8);
+        assert!(Bucket::open(&mut blob, 0, 3, VERSION, &rank).is_err(), "bit {bit}");
+        if bit % 61 == 0 {
+            assert_eq!(met(&blob, geometry), (1, None), "bit {bit}");
+        }
+    }
+    let seeded = session_risk::session::bucket::seed(0, 3, VERSION);
+    for bit in 0..seeded.len() * 8 {
+        let mut blob = seeded.to_vec();
+        blob[bit / 8] ^= 1 << (bit % 8);
+        assert!(Bucket::open(&mut blob, 0, 3, VERSION, &rank).is_err(), "bit {bit} of a seed");
+    }
+}
+
+#[test]
+fn a_bucket_of_another_place_or_version_is_told_apart() {
+    let mut blob = Vec::new();
+    Bucket::empty(&mut blob, 7, 2, VERSION).seal();
+    let mut open = |index, version| Bucket::open(&mut blob, index, 2, version, &rank).map(|_| ());
+    assert_eq!(open(7, VERSION), Ok(()));
+    assert_eq!(open(8, VERSION), Err(BucketError::Foreign));
+    assert_eq!(open(7, VERSION + 1), Err(BucketError::Version));
+}
+
+#[test]
+fn storage_keys_differ_in_their_last_four_bytes_alone_and_in_their_crc32() {
+    let mut store = Watched::default();
+    table::seed(&mut store, "default", Geometry::new(65_536, 1).unwrap()).unwrap();
+    assert_eq!(store.0.len(), 65_536);
+    let first = store.0.keys().next().unwrap().clone();
+    let constant = &first[..first.len() - 4];
+    let mut sums = HashSet::new();
+    for key in store.0.keys() {
+        assert_eq!(key.len(), first.len());
+        assert!(key.starts_with(constant));
+        assert!(sums.insert(crc32(key)), "Kong would take {} for another", String::from_utf8_lossy(key));
+    }
+    // Two tables in one store do not meet either.
+    table::seed(&mut store, "other", Geometry::new(4, 1).unwrap()).unwrap();
+    assert_eq!(store.0.len(), 65_540);
+}
+
+#[test]
+fn threads_lose_no_increment() {
+    let geometry = Geometry::new(1, 4).unwrap();
+    let shared = Mutex::new(LocalStore::default());
+    table::seed(&mut Locked(&shared), "t", geometry).unwrap();
+    let done: u32 = std::thread::scope(|scope| {
+        let worker = |worker: u8| {
+            let shared = &shared;
+            scope.spawn(move || {
+                let tries = (0..300).map(|_| {
+                    let mut tries = 1;
+                    while increment(&mut Locked(shared), geometry, worker % 2).conflict {
+                        tries += 1;
+                    }
+                    assert!(tries < 10_000);
+                });
+                u32::try_from(tries.count()).unwrap()
+            })
+        };
+        let workers: Vec<_> = (0..4).map(worker).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    });
+    let mut store = shared.into_inner().unwrap();
+    let kept = [0, 1].map(|number| Worth::of(&find(&mut store, geometry, &key(number)).unwrap()).last_seen);
+    assert_eq!(kept, [600, 600]);
+    assert_eq!(done, 1200);
+}
+
+/// Adds one to what is kept under key `number`.
+fn increment(store: &mut dyn Store, geometry: Geometry, number: u8) -> Update {
+    let key = key(number);
+    let request = Request { name: "t", geometry, key: &key };
+    let mut step = |body: Option<&Body>| {
+        let count = body.map_or(0, |body| Worth::of(body).last_seen);
+        Step::Write(Worth { expired: false, protected: false, level: 0, last_seen: count + 1 }.body())
+    };
+    table::update(store, request, 3, &mut Vec::new(), &rank, &mut step).unwrap()
+}
+
+/// A store in which somebody else writes first whenever the plan says so.
+struct Rivals {
+    inner: LocalStore,
+    plan: VecDeque<Option<u8>>,
+    geometry: Geometry,
+    done: BTreeMap<u8, u32>,
+}
+
+impl Store for Rivals {
+    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Option<Cas>, StoreError> {
+        self.inner.read(key, into)
+    }
+
+    fn write(&mut self, key: &[u8], value: &[u8], cas: Option<Cas>) -> Result<Written, StoreError> {
+        if let Some(Some(rival)) = self.plan.pop_front() {
+            assert!(!increment(&mut self.inner, self.geometry, rival).conflict);
+            *self.done.entry(rival).or_default() += 1;
+        }
+        self.inner.write(key, value, cas)
+    }
+}
+
+/// A store that can be looked into.
+#[derive(Default)]
+struct Watched(BTreeMap<Vec<u8>, (Cas, Vec<u8>)>);
+
+impl Store for Watched {
     fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Option<Cas>, StoreError> {
         into.clear();
-        Ok(self.values.get(key).map(|(cas, value)| {
+        Ok(self.0.get(key).map(|(cas, value)| {
             into.extend(value);
             *cas
         }))
     }
 
     fn write(&mut self, key: &[u8], value: &[u8], cas: Option<Cas>) -> Result<Written, StoreError> {
-        let stored = self.values.get(key).map(|(cas, _)| *cas);
-        let checked = self.strict || (stored.is_some() && cas.is_some());
-        if checked && stored != cas {
+        let stored = self.0.get(key).map(|(cas, _)| *cas);
+        if stored != cas {
             return Ok(Written::Mismatch);
         }
-        self.last += 1;
-        self.values.insert(key.to_vec(), (Cas::new(self.last).unwrap(), value.to_vec()));
+        let next = stored.map_or(Cas::MIN, |cas| cas.checked_add(1).unwrap());
+        self.0.insert(key.to_vec(), (next, value.to_vec()));
         Ok(Written::Stored)
     }
 }
 
-fn update(
-    store: &mut dyn Store,
-    geometry: Geometry,
-    key: &Key,
-    now: u32,
-    step: &mut dyn FnMut(Option<Record>) -> Option<Record>,
-) -> Update {
-    let request = Request { name: NAME, geometry, key };
-    let mut step = |body: Option<&Body>| match step(body.map(Record::of)) {
-        Some(record) => Step::Write(record.body()),
-        None => Step::Keep,
-    };
-    table::update(store, request, CAS_TRIES, &mut Vec::new(), &rank_at(now), &mut step).unwrap()
-}
+/// One thread's way to a store that others use too. Every call is atomic by itself, as on a gateway.
+struct Locked<'a>(&'a Mutex<LocalStore>);
 
-fn put(store: &mut dyn Store, geometry: Geometry, key: &Key, now: u32, record: Record) -> Update {
-    update(store, geometry, key, now, &mut |_| Some(record))
-}
-
-fn find(store: &mut dyn Store, geometry: Geometry, key: &Key) -> Option<Record> {
-    let mut found = None;
-    update(store, geometry, key, 0, &mut |record| {
-        found = record;
-        None
-    });
-    found
-}
-
-/// A sealed bucket with these entries, in this order.
-fn sealed(index: u16, ways: u8, entries: &[(Key, Record)]) -> Vec<u8> {
-    let mut blob = Vec::new();
-    let mut bucket = Bucket::empty(&mut blob, index, ways, VERSION);
-    for (key, record) in entries {
-        assert_eq!(bucket.put(key, &record.body(), &rank_at(0)), Put::Inserted);
-    }
-    bucket.seal().to_vec()
-}
-
-fn open(blob: &[u8], index: u16, ways: u8) -> Result<(), BucketError> {
-    Bucket::open(&mut blob.to_vec(), index, ways, VERSION, &rank_at(0)).map(|_| ())
-}
-
-/// Few levels and times, so that ties are common; clocks run to 20 below.
-fn record() -> impl Strategy<Value = Record> {
-    (0u8..4, prop::bool::weighted(0.3), 0u32..8, 1u32..30).prop_map(|(level, protected, seen, expires)| Record {
-        level,
-        protected,
-        seen,
-        expires,
-        counter: 0,
-    })
-}
-
-fn shape() -> impl Strategy<Value = Geometry> {
-    (0u32..4, 1u8..=16).prop_map(|(log, ways)| geometry(1 << log, ways))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
-
-    /// While every bucket has room, the table is a map.
-    #[test]
-    fn with_room_the_table_is_a_map(
-        shape in shape(),
-        strict: bool,
-        ops in vec((0u16..128, prop::option::of(record())), 1..80),
-    ) {
-        let mut store = SharedData::seeded(strict, shape);
-        let mut model: HashMap<Key, Record> = HashMap::new();
-        for (n, write) in ops {
-            let n = n % u16::try_from(shape.capacity()).unwrap();
-            let mut before = None;
-            let done = update(&mut store, shape, &key(n), 0, &mut |old| { before = old; write });
-            prop_assert_eq!(before, model.get(&key(n)).copied());
-            let inserted = write.is_some() && before.is_none();
-            prop_assert_eq!(done, Update { inserted, ..Update::default() });
-            write.map(|record| model.insert(key(n), record));
-        }
-        for n in 0..128 {
-            let n = n % u16::try_from(shape.capacity()).unwrap();
-            prop_assert_eq!(find(&mut store, shape, &key(n)), model.get(&key(n)).copied());
-        }
-    }
-
-    /// Beyond its room a bucket gives up one entry for a new one: an expired one if there is any, else the lowest
-    /// (level, last seen) that is not protected. With only protected entries it refuses. Nothing else is ever lost,
-    /// and memory stays within the number that the geometry promised.
-    #[test]
-    fn a_full_bucket_gives_up_the_least(
-        ways in 1u8..=5,
-        buckets in prop::sample::select(vec![1u32, 2]),
-        ops in vec((0u16..20, record(), 0u32..2), 1..80),
-    ) {
-        let shape = geometry(buckets, ways);
-        let mut store = SharedData::seeded(false, shape);
-        let mut now = 0;
-        let held = |store: &mut SharedData, bucket: u16| -> HashMap<u16, Record> {
-            let own = (0..20).filter(|n| shape.bucket_of(&key(*n)) == bucket);
-            own.filter_map(|n| Some((n, find(store, shape, &key(n))?))).collect()
-        };
-        for (n, record, pause) in ops {
-            now += pause;
-            let bucket = shape.bucket_of(&key(n));
-            let before = held(&mut store, bucket);
-            let done = put(&mut store, shape, &key(n), now, record);
-            let after = held(&mut store, bucket);
-
-            let mut expected = before.clone();
-            let full = before.len() == usize::from(ways) && !before.contains_key(&n);
-            let lost: Vec<u16> = before.keys().filter(|n| !after.contains_key(n)).copied().collect();
-            let ranks = || before.values().map(|record| record.rank(now));
-            let refused = full && ranks().all(|rank| rank.protected);
-            prop_assert_eq!(done.refused, refused);
-            prop_assert_eq!(lost.len(), usize::from(full && !refused));
-            for lost in lost {
-                let rank = expected.remove(&lost).unwrap().rank(now);
-                prop_assert!(!rank.protected, "lost a protected entry");
-                prop_assert_eq!(rank.expired, ranks().any(|rank| rank.expired));
-                prop_assert_eq!(done.evicted, !rank.expired);
-                let open = ranks().filter(|other| !other.protected && other.expired == rank.expired);
-                if !rank.expired {
-                    let least = open.map(|rank| (rank.level, rank.last_seen)).min();
-                    prop_assert_eq!(Some((rank.level, rank.last_seen)), least);
-                }
-            }
-            if !refused {
-                expected.insert(n, record);
-            }
-            prop_assert_eq!(done.inserted, !refused && !before.contains_key(&n));
-            prop_assert_eq!(after, expected);
-            let bytes: usize = store.values.values().map(|(_, value)| value.len()).sum();
-            prop_assert!(u64::try_from(bytes).unwrap() <= shape.memory_bytes());
-            prop_assert_eq!(store.values.len(), usize::try_from(shape.buckets()).unwrap());
-        }
-    }
-
-    /// One-off sessions of low level evict each other. While a bucket holds one of them, or has room, none of a higher
-    /// level goes; a bucket of nothing but higher ones makes room once, by its lowest.
-    #[test]
-    fn a_flood_displaces_only_its_own_kind(
-        ways in 2u8..=8,
-        regulars in vec((1u8..4, 0u32..100), 1..=8),
-        flood in vec(50u32..60, 1..300),
-    ) {
-        let shape = geometry(1, ways);
-        let mut store = SharedData::seeded(true, shape);
-        let forever = |level, seen| Record { level, seen, expires: u32::MAX, ..Record::default() };
-        let regulars: Vec<Record> =
-            regulars.into_iter().take(usize::from(ways)).map(|(level, seen)| forever(level, seen)).collect();
-        for (n, record) in (0..).zip(&regulars) {
-            put(&mut store, shape, &key(n), 0, *record);
-        }
-        for (n, seen) in (1_000..).zip(flood) {
-            put(&mut store, shape, &key(n), 0, forever(0, seen));
-        }
-        let mut expected = regulars.clone();
-        expected.sort_by_key(|record| Reverse((record.level, record.seen)));
-        expected.truncate(usize::from(ways) - 1);
-        let mut kept: Vec<Record> =
-            (0..).take(regulars.len()).filter_map(|n| find(&mut store, shape, &key(n))).collect();
-        kept.sort_by_key(|record| Reverse((record.level, record.seen)));
-        prop_assert_eq!(kept, expected);
-    }
-
-    /// However writers interleave, whatever mismatches the host makes up, every increment that was asked for is in
-    /// the table once those that gave up have been run again.
-    #[test]
-    fn rival_writers_lose_no_increment(
-        strict: bool,
-        ways in 6u8..=16,
-        asked in vec(0u16..6, 1..40),
-        script in vec(prop::option::weighted(0.7, prop::option::of(0u16..6)), 0..200),
-    ) {
-        let shape = geometry(1, ways);
-        let mut host = SharedData::seeded(strict, shape);
-        // Another filter's damage beside it makes no difference.
-        host.write(b"session_risk/sessionz/0000", b"?", None).unwrap();
-        let race = Race::new(host, shape, script);
-        for n in &asked {
-            race.increment(*n, 0);
-        }
-        race.script.borrow_mut().clear();
-        let waiting: Vec<u16> = race.waiting.take().into();
-        for n in waiting {
-            race.increment(n, 0);
-        }
-        prop_assert!(race.waiting.take().is_empty(), "gave up without a rival");
-        let race_asked = race.asked.borrow().clone();
-        prop_assert!(race_asked.values().sum::<u32>() >= u32::try_from(asked.len()).unwrap());
-        for (n, times) in race_asked {
-            let found = find(&mut *race.host.borrow_mut(), shape, &key(n));
-            prop_assert_eq!(found.map(|record| record.counter), Some(times));
-        }
-    }
-
-    /// Half of one write and half of another is no bucket, wherever the seam is.
-    #[test]
-    fn torn_blobs_are_seen(
-        old in vec(record(), 0..=4),
-        new in vec(record(), 0..=4),
-        seam in 0..HEADER_BYTES + 4 * ENTRY_BYTES,
-    ) {
-        let entries = |records: &[Record]| (1..).map(key).zip(records.iter().copied()).collect::<Vec<_>>();
-        let old = sealed(3, 4, &entries(&old));
-        let new = sealed(3, 4, &entries(&new));
-        let torn = [&new[..seam], &old[seam..]].concat();
-        let whole = torn == old || torn == new;
-        prop_assert_eq!(open(&torn, 3, 4).is_ok(), whole);
-    }
-
-    /// Bytes that are no bucket are treated as an empty one, counted, and replaced.
-    #[test]
-    fn foreign_bytes_are_counted_and_replaced(mut blob in vec(any::<u8>(), 0..600), magic: bool, strict: bool) {
-        if magic {
-            // As far as the length, so that everything behind the first checks is reached too.
-            for (slot, byte) in blob.iter_mut().zip(*b"SRBK\x01\x02\x00\x00") {
-                *slot = byte;
-            }
-        }
-        let shape = geometry(1, 2);
-        let mut store = SharedData::seeded(strict, shape);
-        let storage = store.values.keys().next().unwrap().clone();
-        store.values.get_mut(&storage).unwrap().1 = blob;
-        let record = Record { counter: 7, ..Record::default() };
-        let mut before = Some(record);
-        let done = update(&mut store, shape, &key(1), 0, &mut |old| { before = old; Some(record) });
-        prop_assert_eq!(before, None);
-        prop_assert_eq!(done, Update { discarded: 1, inserted: true, ..Update::default() });
-        prop_assert_eq!(find(&mut store, shape, &key(1)), Some(record));
-    }
-
-    /// When `ways` was changed, the best entries are brought along: live before expired, then protected, then by level
-    /// and last seen. Reading alone finds them; the first write makes the blob the new size.
-    #[test]
-    fn other_ways_keep_the_best_entries(from in vec(record(), 0..=16), ways in 1u8..=16, spare in 0u8..4, now in 0u32..20) {
-        let entries: Vec<(Key, Record)> = (1..).map(key).zip(from).collect();
-        let old = u8::try_from(entries.len()).unwrap().saturating_add(spare).clamp(1, 16);
-        let mut blob = sealed(0, old, &entries);
-        let bucket = Bucket::open(&mut blob, 0, ways, VERSION, &rank_at(now)).unwrap();
-        let worth = |record: &Record| {
-            let rank = record.rank(now);
-            (!rank.expired, rank.protected, rank.level, rank.last_seen)
-        };
-        let find = |key: &Key| bucket.find(key).map(Record::of);
-        let (kept, lost): (Vec<_>, Vec<_>) = entries.iter().partition(|(key, _)| find(key).is_some());
-        prop_assert!(kept.iter().all(|(key, record)| find(key) == Some(*record)));
-        prop_assert_eq!(kept.len(), entries.len().min(usize::from(ways)));
-        let least_kept = kept.iter().map(|(_, record)| worth(record)).min();
-        prop_assert!(lost.iter().all(|(_, record)| Some(worth(record)) <= least_kept));
-        prop_assert_eq!(bucket.seal().len(), geometry(1, ways).blob_bytes());
-    }
-
-    /// Seeding again, even with other ways, changes nothing that is there.
-    #[test]
-    fn seeding_never_overwrites(shape in shape(), again in 1u8..=16, strict: bool, records in vec((any::<u16>(), record()), 0..20)) {
-        let mut store = SharedData::seeded(strict, shape);
-        for (n, record) in records {
-            put(&mut store, shape, &key(n), 0, record);
-        }
-        let before = store.values.clone();
-        table::seed(&mut store, NAME, geometry(shape.buckets(), again)).unwrap();
-        prop_assert_eq!(before, store.values);
-    }
-
-    /// The store in the VM's own memory answers as Kong's shared data does.
-    #[test]
-    fn the_local_store_is_a_strict_store(ops in vec((0u8..3, prop::option::of(0usize..4), any::<u8>()), 1..60)) {
-        let mut local = LocalStore::default();
-        let mut model: HashMap<u8, (Cas, u8)> = HashMap::new();
-        let mut seen: Vec<Cas> = Vec::new();
-        for (name, number, byte) in ops {
-            // A number read before, of any key and any age, or none.
-            let number = number.and_then(|back| seen.iter().rev().nth(back)).copied();
-            let expected = model.get(&name).map(|(cas, _)| *cas) == number;
-            let written = local.write(&[name], &[byte], number).unwrap();
-            prop_assert_eq!(written == Written::Stored, expected);
-            let mut value = vec![9, 9];
-            let cas = local.read(&[name], &mut value).unwrap();
-            if expected {
-                prop_assert_ne!(cas, number, "a write must change the number");
-                model.insert(name, (cas.unwrap(), byte));
-            }
-            prop_assert_eq!(cas, model.get(&name).map(|(cas, _)| *cas));
-            prop_assert_eq!(value, model.get(&name).map(|(_, byte)| vec![*byte]).unwrap_or_default());
-            seen.extend(cas);
-        }
-    }
-}
-
-/// Writers that get in each other's way: before each write the script may run a rival's whole update, or make the host
-/// report a mismatch that nobody caused.
-struct Race {
-    host: RefCell<SharedData>,
-    geometry: Geometry,
-    /// Outer `None`: let the write through. Inner `None`: a made-up mismatch.
-    script: RefCell<VecDeque<Option<Option<u16>>>>,
-    waiting: RefCell<VecDeque<u16>>,
-    asked: RefCell<HashMap<u16, u32>>,
-}
-
-impl Race {
-    fn new(host: SharedData, geometry: Geometry, script: Vec<Option<Option<u16>>>) -> Self {
-        Self {
-            host: RefCell::new(host),
-            geometry,
-            script: RefCell::new(script.into()),
-            waiting: RefCell::default(),
-            asked: RefCell::default(),
-        }
-    }
-
-    fn increment(&self, n: u16, depth: usize) {
-        let done = update(&mut Worker { race: self, depth }, self.geometry, &key(n), 0, &mut |old| {
-            let old = old.unwrap_or(Record { expires: u32::MAX, ..Record::default() });
-            Some(Record { counter: old.counter + 1, ..old })
-        });
-        assert!(!done.refused && !done.evicted && done.discarded == 0);
-        if done.conflict {
-            assert_eq!(done.mismatches, CAS_TRIES, "gave up early");
-            self.waiting.borrow_mut().push_back(n);
-        } else {
-            *self.asked.borrow_mut().entry(n).or_default() += 1;
-        }
-    }
-}
-
-struct Worker<'a> {
-    race: &'a Race,
-    depth: usize,
-}
-
-impl Store for Worker<'_> {
+impl Store for Locked<'_> {
     fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Option<Cas>, StoreError> {
-        self.race.host.borrow_mut().read(key, into)
+        self.0.lock().unwrap().read(key, into)
     }
 
     fn write(&mut self, key: &[u8], value: &[u8], cas: Option<Cas>) -> Result<Written, StoreError> {
-        loop {
-            let next = self.race.script.borrow_mut().pop_front();
-            match next.flatten() {
-                Some(Some(rival)) if self.depth < 4 => self.race.increment(rival, self.depth + 1),
-                Some(None) => return Ok(Written::Mismatch),
-                _ => return self.race.host.borrow_mut().write(key, value, cas),
-            }
-        }
+        self.0.lock().unwrap().write(key, value, cas)
     }
 }
 
-/// Two full entries and an empty place: every kind of byte that a blob has.
-fn sample() -> Vec<u8> {
-    let record = Record { level: 2, seen: 5, expires: 9, counter: 1, protected: true };
-    sealed(0x0102, 3, &[(key(1), record), (key(2), Record::default())])
-}
-
-#[test]
-fn every_flipped_bit_is_seen() {
-    let mut blob = sample();
-    assert_eq!(open(&blob, 0x0102, 3), Ok(()));
-    for bit in 0..blob.len() * 8 {
-        blob[bit / 8] ^= 1 << (bit % 8);
-        assert!(open(&blob, 0x0102, 3).is_err(), "bit {bit}");
-        blob[bit / 8] ^= 1 << (bit % 8);
-    }
-}
-
-#[test]
-fn every_other_length_is_seen() {
-    let whole = sample();
-    for length in 0..whole.len() {
-        assert!(open(&whole[..length], 0x0102, 3).is_err(), "cut to {length} bytes");
-    }
-    for more in 1..=2 * ENTRY_BYTES {
-        assert!(open(&[&whole[..], &vec![0; more]].concat(), 0x0102, 3).is_err(), "{more} bytes more");
-    }
-}
-
-#[test]
-fn a_bucket_of_another_place_or_version_is_not_believed() {
-    let blob = sample();
-    let open = |blob: &[u8], index, version| {
-        Bucket::open(&mut blob.to_vec(), index, 3, version, &rank_at(0)).map(|_| ()).unwrap_err()
-    };
-    assert_eq!(open(&blob, 0x0103, VERSION), BucketError::Foreign);
-    assert_eq!(open(&blob, 0x0102, VERSION + 1), BucketError::Version);
-    assert_eq!(open(b"", 0x0102, VERSION), BucketError::Length);
-    assert_eq!(open(&[b'x'; 64], 0x0102, VERSION), BucketError::Foreign);
-    assert_eq!(open(&blob[..blob.len() - 1], 0x0102, VERSION), BucketError::Length);
-    assert_eq!(open(&blob[..HEADER_BYTES], 0x0102, VERSION), BucketError::Torn);
-}
-
-#[test]
-fn sealing_counts_writes() {
-    let mut blob = sample();
-    let epoch = |blob: &[u8]| u32::from_le_bytes(blob[8..12].try_into().unwrap());
-    let first = epoch(&blob);
-    for writes in 1..4 {
-        Bucket::open(&mut blob, 0x0102, 3, VERSION, &rank_at(0)).unwrap().seal();
-        assert_eq!(epoch(&blob), first + writes);
-    }
-}
-
-/// What gateways keep must be readable by the next release, on any processor.
-#[test]
-fn the_bytes_of_a_seed_are_fixed() {
-    let text: String = bucket::seed(0x0102, 8, 1).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(text, "5352424b01080201000000000000000087336074173fe7350000000000000000");
-}
-
-#[test]
-fn a_geometry_is_in_range_and_says_its_memory() {
-    for (buckets, ways) in [(0, 8), (3, 8), (131_072, 8), (1, 0), (1, 17)] {
-        assert_eq!(Geometry::new(buckets, ways), None);
-    }
-    assert_eq!(geometry(65_536, 16).blob_bytes(), 32 + 16 * 272);
-    assert_eq!(geometry(4_096, 8).memory_bytes(), 4_096 * (32 + 8 * 272));
-    assert_eq!(geometry(4_096, 8).capacity(), 32_768);
-    let used: BTreeSet<u16> = (0..=u16::MAX).map(|n| geometry(256, 1).bucket_of(&key(n))).collect();
-    assert_eq!(used, (0..256).collect());
-}
-
-/// Kong's host compares keys by CRC32 alone.
-#[test]
-fn no_two_buckets_share_a_storage_key_or_its_crc32() {
-    for name in ["s", "a-sixteen-letter"] {
-        assert!(name.len() <= table::NAME_BYTES);
-        let mut store = SharedData::default();
-        table::seed(&mut store, name, geometry(65_536, 1)).unwrap();
-        assert_eq!(store.values.len(), 65_536);
-        for (index, key) in store.values.keys().enumerate() {
-            assert_eq!(*key, format!("session_risk/{name}/{index:04x}").into_bytes());
-        }
-        let sums: BTreeSet<u32> = store.values.keys().map(|key| crc32(key)).collect();
-        assert_eq!(sums.len(), 65_536);
-        assert!(store.values.values().all(|(_, value)| value.len() == HEADER_BYTES));
-    }
-}
-
+/// CRC-32 as nginx computes it (IEEE 802.3, reflected).
 fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 * (sum & 1)))
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
     })
-}
-
-/// Why `seed` is run before the first request: on Envoy two creators of one key do not see each other.
-#[test]
-fn the_kinds_of_hosts_are_told_apart() {
-    for strict in [false, true] {
-        let mut store = SharedData { strict, ..SharedData::default() };
-        assert_eq!(table::strict(&mut store), Ok(strict));
-        assert_eq!(table::strict(&mut store), Ok(strict), "a second VM finds the same");
-    }
-}
-
-/// A host that fails as told.
-struct Failing {
-    inner: SharedData,
-    read: bool,
-}
-
-impl Store for Failing {
-    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Option<Cas>, StoreError> {
-        if self.read { Err(StoreError::Unsupported) } else { self.inner.read(key, into) }
-    }
-
-    fn write(&mut self, _: &[u8], _: &[u8], _: Option<Cas>) -> Result<Written, StoreError> {
-        Err(StoreError::Failed(10))
-    }
-}
-
-#[test]
-fn a_host_that_fails_is_reported_and_nothing_is_stored() {
-    let shape = geometry(1, 2);
-    let inner = SharedData::seeded(true, shape);
-    for (read, error) in [(true, StoreError::Unsupported), (false, StoreError::Failed(10))] {
-        let mut store = Failing { inner: inner.clone(), read };
-        let request = Request { name: NAME, geometry: shape, key: &key(1) };
-        let mut step = |_: Option<&Body>| Step::Write(Record::default().body());
-        let result = table::update(&mut store, request, CAS_TRIES, &mut Vec::new(), &rank_at(0), &mut step);
-        assert_eq!(result, Err(error));
-        assert_eq!(store.inner.values, inner.values);
-    }
 }
