@@ -1,6 +1,5 @@
 //! The flow of `src/lib.rs`, held: a module uses only what lies before it. Reads the sources as text, so what it says
 //! is about lines that somebody wrote, not about what the compiler made of them.
-#![allow(clippy::arithmetic_side_effects)]
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
 
