@@ -75,6 +75,7 @@ pub fn change(change: &Change) -> String {
         Change::Scope(old, new) => format!("{old} -> {new} scope entries"),
         Change::Travel(kilometres, minutes) => format!("{kilometres} km in {minutes} min"),
         Change::Exports(count) => format!("{count} exports"),
+        Change::Targets => "one new target after the other".to_owned(),
         Change::Mix(access) => format!("towards {}", word(&crate::facts::ACCESSES, *access)),
     }
 }

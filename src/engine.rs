@@ -148,6 +148,7 @@ fn end_suspension(session: &mut Session, now: Timestamp) {
         session.standing.sanction = Sanction::None;
         session.evidence.clear(|line| line.kind.row().group == Group::Behaviour);
         session.baseline.export_sum = 0;
+        session.baseline.target_sum = 0;
         session.standing.level = Level::Low;
     }
 }
@@ -160,6 +161,8 @@ fn settle(session: &mut Session, facts: &Facts, decision: &Decision, now: Timest
         Action::Allow => {
             let sum = signal::behaviour::export_sum(&session.baseline, facts);
             session.baseline.export_sum = if sum >= signal::behaviour::EXPORT_ALARM { 0 } else { sum };
+            let sum = signal::behaviour::target_sum(&session.baseline, facts);
+            session.baseline.target_sum = if sum >= signal::behaviour::TARGET_ALARM { 0 } else { sum };
             session.baseline.learn(facts);
         }
         // The first challenge stays the one to be answered, or a thief's retries would outdate the owner's answer.

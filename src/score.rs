@@ -142,27 +142,31 @@ impl Contributions {
     /// The contributions of `ledger` at `now`; `signals` are those of this request.
     pub fn of(ledger: &Ledger, signals: &Signals, now: Timestamp) -> Self {
         let mut contributions = Self::default();
-        let mut slots = contributions.items.iter_mut();
         for line in ledger.lines() {
             let strength = line.value(now);
             // Less than half a point explains nothing.
-            if strength.units() < 16 {
-                continue;
-            }
-            let signal = signals.find(line.kind);
-            let change = signal.map_or(Change::None, |signal| signal.change);
-            let item = Contribution { kind: line.kind, strength, fresh: signal.is_some(), at: line.at, change };
-            if let Some(slot) = slots.next() {
-                *slot = Some(item);
+            if strength.units() >= 16 {
+                let signal = signals.find(line.kind);
+                let change = signal.map_or(Change::None, |signal| signal.change);
+                let fresh = signal.is_some();
+                contributions.insert(Contribution { kind: line.kind, strength, fresh, at: line.at, change });
             }
         }
-        // Empty places sort last; equal strengths stay in order of kind.
-        contributions.items.sort_unstable_by_key(|item| {
-            item.map_or((u16::MAX, u8::MAX), |item| {
-                (u16::MAX.saturating_sub(item.strength.units()).saturating_sub(1), item.kind.number())
-            })
-        });
         contributions
+    }
+
+    /// Puts one in its place: the strongest first, equals in the order in which they came.
+    fn insert(&mut self, item: Contribution) {
+        let mut carried = Some(item);
+        for slot in &mut self.items {
+            let weaker = slot.is_none_or(|slot| carried.is_some_and(|carried| carried.strength > slot.strength));
+            if weaker {
+                carried = std::mem::replace(slot, carried);
+            }
+            if carried.is_none() {
+                return;
+            }
+        }
     }
 
     /// The contributions, strongest first.

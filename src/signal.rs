@@ -13,7 +13,7 @@ pub mod travel;
 use crate::{
     baseline::Baseline,
     facts::{
-        Actor, Country, Facts,
+        Actor, Binding, Country, Facts,
         device::{Posture, UserAgent},
     },
     time::Span,
@@ -202,6 +202,8 @@ pub enum Change {
     Travel(u32, u32),
     /// Exports counted over the session.
     Exports(u16),
+    /// One target after the other that was never touched before.
+    Targets,
     /// The access that the mix drifted to.
     Mix(crate::facts::Access),
 }
@@ -307,6 +309,23 @@ impl Scene<'_> {
     /// The configured weight of `kind`.
     pub fn weight(&self, kind: Kind) -> Decibans {
         self.weights.of(kind)
+    }
+
+    /// Whether everything that can be seen of the client is as before: User-Agent with version, and TLS fingerprint.
+    pub fn same_client(&self) -> bool {
+        let device = &self.facts.device;
+        let agent = device.user_agent.is_some() && self.baseline.user_agents.contains(&device.user_agent);
+        agent && device.ja4.is_none_or(|ja4| self.baseline.ja4.contains(&ja4))
+    }
+
+    /// Whether the credential is bound to a key, and the key is as before.
+    pub fn same_key(&self) -> bool {
+        matches!(self.facts.device.binding, Binding::Bound(key) if key == self.baseline.binding)
+    }
+
+    /// Whether the session has rested long enough for its owner to have gone elsewhere.
+    pub fn rested(&self) -> bool {
+        self.facts.now.since(self.baseline.learned) >= Span::from_minutes(60)
     }
 
     /// Whether the actor is a machine whose work repeats.

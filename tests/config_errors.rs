@@ -103,14 +103,14 @@ fn values_of_the_wrong_sort() {
     says(r#""mcp": {"read_body": "yes"}"#, &["mcp.read_body: expected `true` or `false`, found `yes`"]);
     says(r#""default_tier": 2"#, &["default_tier: expected a word, found `2`"]);
     says(r#""mode": true"#, &["mode: expected a word or an object with one member, found `true`"]);
-    says(r#""levels": {"high": 20.5}"#, &["levels.high: expected a whole number in 0..=100, found `20.5`"]);
+    says(r#""levels": {"high": 20.5}"#, &["levels.high: expected a whole number in 0..=100, found a fraction"]);
     says(
         r#""network": {"hosting_asns": [0, 4294967296, 1.5, 18446744073709551615]}"#,
         &[
             "network.hosting_asns[0]: expected a whole number in 1..=4294967295, found `0`",
             "network.hosting_asns[1]: expected a whole number in 1..=4294967295, found `4294967296`",
-            "network.hosting_asns[2]: expected a whole number in 1..=4294967295, found `1.5`",
-            "network.hosting_asns[3]: expected a whole number in 1..=4294967295, found `18446744073709551615`",
+            "network.hosting_asns[2]: expected a whole number in 1..=4294967295, found a fraction",
+            "network.hosting_asns[3]: expected a whole number in 1..=4294967295, found `9223372036854775807`",
         ],
     );
     let long = "x".repeat(50);
@@ -195,12 +195,40 @@ fn levels_must_rise() {
 fn identity_needs_a_source() {
     says(r#""session": {"key": []}"#, &["session.key: expected at least one source, found none"]);
     says(
-        r#""session": {"key": [{"claims": []}]}"#,
+        r#""session": {"payload": {"header": "x-jwt-payload"}, "key": [{"claims": []}]}"#,
         &["session.key[0].claims: expected at least one claim, found none"],
     );
     says(
         r#""session": {"actor": [{"is": "service", "one_of": ["ci"]}]}"#,
         &["session.actor[0].one_of: needs `claim`, which says whose values these are"],
+    );
+}
+
+#[test]
+fn claims_need_a_place_to_be_read_from() {
+    let needs = "needs `session.payload`, which says where the verified token's payload is";
+    says(
+        r#""session": {"key": ["bearer", {"claims": ["sid"]}], "subject": [{"claims": ["email"]}],
+            "actor": [{"is": "agent", "claim": "act.sub"}]}, "device": {"posture": {"claim": "device.posture"}}"#,
+        &[
+            &format!("session.key[1]: {needs}"),
+            &format!("session.subject[0]: {needs}"),
+            &format!("session.actor[0]: {needs}"),
+            &format!("device.posture: {needs}"),
+        ],
+    );
+}
+
+#[test]
+fn form_and_meaning_are_reported_together() {
+    says(
+        r#""rulez": [], "levels": {"elevated": 30}, "table": {"ways": 99, "buckets": 3}"#,
+        &[
+            "rulez: unknown field, did you mean `rules`?",
+            "table.ways: expected a whole number in 1..=16, found `99`",
+            "levels: expected `elevated` < `high` < `critical`, found 30, 20, 35",
+            "table.buckets: expected a power of two, found `3`, the next is `4`",
+        ],
     );
 }
 

@@ -1,5 +1,6 @@
 //! The compiled module as a host meets it, before anything runs: what it asks for, what it offers, how large it is.
 //! What it does is tested elsewhere.
+#![allow(clippy::arithmetic_side_effects)]
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, unreachable_pub, dead_code)]
 

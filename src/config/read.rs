@@ -1,139 +1,47 @@
 //! JSON into typed sections: unknown members refused, every problem noted, defaults filled in. The same declaration
 //! gives the JSON schema and writes a section back. What the sections are is in `raw.rs`.
+//!
+//! The macros of `declare.rs` write the [`Field`]s; the functions here are what their code calls. These are not
+//! generic, because the module pays for every instance of a generic one.
 
-use super::error::{ConfigError, Path, Problems};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use std::fmt;
+mod declare;
+mod json;
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests;
 
-/// A JSON value. Unlike `serde_json::Value` it refuses an object that has a member twice: of the two, whoever reads
-/// the file would believe the wrong one.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Json {
-    /// `null`.
-    Null,
-    /// `true` or `false`.
-    Bool(bool),
-    /// A whole number.
-    Whole(i64),
-    /// Any other number.
-    Fraction,
-    /// A string.
-    Text(String),
-    /// An array.
-    List(Vec<Json>),
-    /// An object, in its own order.
-    Object(Vec<(String, Json)>),
-}
+use super::error::{ConfigError, Excerpt, Path, Problems};
+use std::ops::RangeInclusive;
 
-impl Json {
-    /// Parses a document.
-    ///
-    /// # Errors
-    /// What is wrong with it, and in which line.
-    pub fn parse(text: &[u8]) -> Result<Self, ConfigError> {
-        if text.iter().all(u8::is_ascii_whitespace) {
-            let least = r#"empty; the least is {"secret": "<16 or more random characters>"}"#;
-            return Err(ConfigError::document(least));
-        }
-        str::from_utf8(text).map_err(|_| ConfigError::document("not UTF-8")).and_then(|text| {
-            serde_json::from_str(text).map_err(|error| ConfigError::document(format!("not valid JSON: {error}")))
-        })
-    }
+#[cfg(not(target_os = "wasi"))]
+pub use declare::{SectionSchema, description};
+pub(super) use declare::{choice, ranged, section, worded, words};
+pub use json::Json;
 
-    /// What it is, without what it says: it may be a secret.
-    const fn sort(&self) -> &'static str {
-        match self {
-            Self::Null => "`null`",
-            Self::Bool(_) => "a boolean",
-            Self::Whole(_) | Self::Fraction => "a number",
-            Self::Text(_) => "a string",
-            Self::List(_) => "a list",
-            Self::Object(_) => "an object",
-        }
-    }
+/// Most items of a list. More than those lists may have whose own limit is checked later, and said in their own words.
+const ITEMS: usize = 4 * crate::bounds::ROUTES;
 
-    /// The value in a message: shortened, in backticks.
-    fn shown(&self) -> String {
-        let text = match self {
-            Self::Null => "null".to_owned(),
-            Self::Bool(value) => value.to_string(),
-            Self::Whole(value) => value.to_string(),
-            Self::Text(value) => value.clone(),
-            Self::Fraction => return "another number".to_owned(),
-            Self::List(_) | Self::Object(_) => return self.sort().to_owned(),
-        };
-        let cut: String = text.chars().take(40).collect();
-        if cut == text { format!("`{text}`") } else { format!("`{cut}...`") }
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
-    }
-}
-
-struct JsonVisitor;
-
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Bool(value))
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(Json::Whole(value))
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(i64::try_from(value).map_or(Json::Fraction, Json::Whole))
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::Fraction)
-    }
-    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-        Ok(Json::Text(value.to_owned()))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Json::List(list))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
-        let mut object: Vec<(String, Json)> = Vec::new();
-        while let Some((name, value)) = members.next_entry::<String, Json>()? {
-            if object.iter().any(|(other, _)| *other == name) {
-                return Err(A::Error::custom(format!("the member `{name}` occurs twice")));
-            }
-            object.push((name, value));
-        }
-        Ok(Json::Object(object))
-    }
+/// Reads a document.
+///
+/// # Errors
+/// Every problem in it.
+pub fn read<T: Field>(text: &[u8]) -> Result<T, ConfigError> {
+    let json = Json::parse(text)?;
+    let mut problems = Problems::default();
+    let value = T::read(&json, &Path::ROOT, &mut problems);
+    problems.or(value)
 }
 
 /// Something that can be configured.
 pub trait Field: Sized {
-    /// Reads it; `None` when there was a problem, which is then noted.
+    /// Reads it and notes every problem. `None` when there was one and nothing can stand in; what a problem left standing
+    /// is good for one thing, to find more of them.
     fn read(json: &Json, at: &Path<'_>, problems: &mut Problems) -> Option<Self>;
-    /// Its JSON schema.
+    /// Its JSON schema: an object.
     #[cfg(not(target_os = "wasi"))]
     fn schema() -> serde_json::Value;
     /// Itself as JSON, such that reading it gives the same.
     #[cfg(not(target_os = "wasi"))]
     fn write(&self) -> serde_json::Value;
-}
-
-/// Notes that something else was expected.
-pub fn expected<T>(what: &str, json: &Json, at: &Path<'_>, problems: &mut Problems) -> Option<T> {
-    problems.add(at, format!("expected {what}, found {}", json.shown()));
-    None
 }
 
 impl Field for bool {
@@ -153,6 +61,7 @@ impl Field for bool {
     }
 }
 
+/// `null` says the same as leaving it out.
 impl<T: Field> Field for Option<T> {
     fn read(json: &Json, at: &Path<'_>, problems: &mut Problems) -> Option<Self> {
         if *json == Json::Null { Some(None) } else { T::read(json, at, problems).map(Some) }
@@ -169,15 +78,17 @@ impl<T: Field> Field for Option<T> {
 
 impl<T: Field> Field for Vec<T> {
     fn read(json: &Json, at: &Path<'_>, problems: &mut Problems) -> Option<Self> {
-        let Json::List(items) = json else { return expected("a list", json, at, problems) };
-        // Every item is read, so that every problem is found.
-        let read: Vec<Option<T>> =
-            items.iter().enumerate().map(|(index, item)| T::read(item, &at.item(index), problems)).collect();
-        read.into_iter().collect()
+        let items = items(json, at, problems)?;
+        let mut read = Self::new();
+        // Every item is read, also after one that could not be, so that every problem is found.
+        for (index, item) in items.iter().enumerate() {
+            read.extend(T::read(item, &at.item(index), problems));
+        }
+        (read.len() == items.len()).then_some(read)
     }
     #[cfg(not(target_os = "wasi"))]
     fn schema() -> serde_json::Value {
-        serde_json::json!({"type": "array", "items": T::schema()})
+        serde_json::json!({"type": "array", "items": T::schema(), "maxItems": ITEMS})
     }
     #[cfg(not(target_os = "wasi"))]
     fn write(&self) -> serde_json::Value {
@@ -185,38 +96,20 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
-/// Reads a whole number in a range.
-pub fn whole(json: &Json, low: i64, high: i64, at: &Path<'_>, problems: &mut Problems) -> Option<i64> {
-    match json {
-        Json::Whole(value) if (low..=high).contains(value) => Some(*value),
-        other => expected(&format!("a whole number in {low}..={high}"), other, at, problems),
-    }
+/// Notes that something else was expected.
+pub fn expected<T>(what: &str, json: &Json, at: &Path<'_>, problems: &mut Problems) -> Option<T> {
+    mismatch(what, &json.shown(), at, problems);
+    None
 }
 
-/// Reads text of a length in bytes that passes a check; the check says what it expects instead.
-pub fn text(
-    json: &Json,
-    lengths: std::ops::RangeInclusive<usize>,
-    check: fn(&str) -> Result<(), &'static str>,
-    at: &Path<'_>,
-    problems: &mut Problems,
-) -> Option<String> {
-    let Json::Text(text) = json else {
-        problems.add(at, format!("expected a string, found {}", json.sort()));
-        return None;
-    };
-    if !lengths.contains(&text.len()) {
-        let found = text.len();
-        problems.add(at, format!("expected {} to {} bytes, found {found}", lengths.start(), lengths.end()));
-        return None;
-    }
-    match check(text) {
-        Ok(()) => Some(text.clone()),
-        Err(what) => expected(what, json, at, problems),
-    }
+/// Notes that a word is not one of those known.
+pub fn unknown_word<T>(word: &str, known: &[&str], at: &Path<'_>, problems: &mut Problems) -> Option<T> {
+    unknown(word, known, at, problems);
+    None
 }
 
-/// The members of an object, with unknown ones noted.
+/// The members of an object; those that are not known are noted.
+#[inline(never)]
 pub fn members<'a>(
     json: &'a Json,
     known: &[&str],
@@ -230,33 +123,146 @@ pub fn members<'a>(
     Some(members)
 }
 
-/// Notes a word that is not one of those known.
-pub fn unknown_word<T>(word: &str, known: &[&str], at: &Path<'_>, problems: &mut Problems) -> Option<T> {
-    problems.add(at, format!("unknown word `{word}`, {}", suggestion(word, known)));
-    None
+/// An object while its members are read into a section.
+#[derive(Debug)]
+pub struct Section<'a> {
+    members: &'a [(String, Json)],
+    at: &'a Path<'a>,
+    problems: &'a mut Problems,
 }
 
-/// Notes a word that stands alone and may not.
-pub fn wants_value<T>(word: &str, at: &Path<'_>, problems: &mut Problems) -> Option<T> {
-    problems.add(at, format!("`{word}` needs a value, as in `{{\"{word}\": ...}}`"));
-    None
-}
+impl<'a> Section<'a> {
+    /// The object at a place, with these members known.
+    pub fn new(json: &'a Json, known: &[&str], at: &'a Path<'a>, problems: &'a mut Problems) -> Option<Self> {
+        members(json, known, at, problems).map(|members| Self { members, at, problems })
+    }
 
-/// Notes a word that has a value and may not.
-pub fn wants_no_value<T>(word: &str, at: &Path<'_>, problems: &mut Problems) -> Option<T> {
-    problems.add(at, format!("`{word}` takes no value, write `\"{word}\"`"));
-    None
-}
+    #[inline(never)]
+    fn find(&self, name: &str) -> Option<&'a Json> {
+        self.members.iter().find(|(other, _)| other == name).map(|(_, value)| value)
+    }
 
-fn suggestion(word: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|other| (distance(word, other), *other)).min();
-    match near {
-        Some((distance, other)) if distance <= other.len().div_ceil(3) => format!("did you mean `{other}`?"),
-        _ => format!("expected one of {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
+    /// Reads a member that must be there.
+    #[inline(never)]
+    pub fn required<T: Field>(&mut self, name: &str) -> Option<T> {
+        let at = self.at.member(name);
+        match self.find(name) {
+            Some(json) => T::read(json, &at, self.problems),
+            None => {
+                self.problems.add(&at, "required, but absent");
+                None
+            }
+        }
+    }
+
+    /// Reads a member that may be left out. A bad one is noted and its default taken, so that the rest can be looked at
+    /// too.
+    #[inline(never)]
+    pub fn optional<T: Field>(&mut self, name: &str, default: fn() -> T) -> T {
+        let read = self.find(name).and_then(|json| T::read(json, &self.at.member(name), self.problems));
+        read.unwrap_or_else(default)
     }
 }
 
-/// Edits that turn one word into the other (Levenshtein, 1966), over bytes.
+/// The items of a list, of which there are not too many.
+#[inline(never)]
+fn items<'a>(json: &'a Json, at: &Path<'_>, problems: &mut Problems) -> Option<&'a [Json]> {
+    let Json::List(items) = json else { return expected("a list", json, at, problems) };
+    if items.len() > ITEMS {
+        mismatch(&format!("at most {ITEMS} items"), &items.len().to_string(), at, problems);
+        return None;
+    }
+    Some(items)
+}
+
+/// Reads a whole number in a range.
+#[inline(never)]
+pub fn whole(json: &Json, range: RangeInclusive<i64>, at: &Path<'_>, problems: &mut Problems) -> Option<i64> {
+    match json {
+        Json::Whole(value) if range.contains(value) => Some(*value),
+        other => expected(&format!("a whole number in {}..={}", range.start(), range.end()), other, at, problems),
+    }
+}
+
+/// Reads text of a length in bytes that passes a check; the check says what it expects instead. Text that is a secret
+/// must pass every check: a message about one quotes it.
+#[inline(never)]
+pub fn text(
+    json: &Json,
+    lengths: RangeInclusive<usize>,
+    check: fn(&str) -> Result<(), &'static str>,
+    at: &Path<'_>,
+    problems: &mut Problems,
+) -> Option<String> {
+    let Json::Text(text) = json else {
+        mismatch("a string", json.sort(), at, problems);
+        return None;
+    };
+    if !lengths.contains(&text.len()) {
+        let what = format!("{} to {} bytes", lengths.start(), lengths.end());
+        mismatch(&what, &text.len().to_string(), at, problems);
+        return None;
+    }
+    match check(text) {
+        Ok(()) => Some(text.clone()),
+        Err(what) => expected(what, json, at, problems),
+    }
+}
+
+/// Reads a word of a closed set, as its number.
+#[inline(never)]
+pub fn word(json: &Json, words: &[&str], at: &Path<'_>, problems: &mut Problems) -> Option<usize> {
+    let Json::Text(word) = json else { return expected("a word", json, at, problems) };
+    words.iter().position(|known| known == word).or_else(|| unknown_word(word, words, at, problems))
+}
+
+/// Reads a choice: one of the words, or one of the names in an object that holds the rest.
+#[inline(never)]
+pub fn chosen<'a>(
+    json: &'a Json,
+    words: &[&str],
+    names: &[&str],
+    at: &Path<'_>,
+    problems: &mut Problems,
+) -> Option<(&'a str, Option<&'a Json>)> {
+    let (name, value) = match json {
+        Json::Text(word) => (word.as_str(), None),
+        Json::Object(members) => match members.as_slice() {
+            [(name, value)] => (name.as_str(), Some(value)),
+            _ => return expected("an object with one member", json, at, problems),
+        },
+        other => return expected("a word or an object with one member", other, at, problems),
+    };
+    match (words.contains(&name), names.contains(&name), value) {
+        (true, _, None) | (_, true, Some(_)) => return Some((name, value)),
+        (true, _, Some(_)) => problems.add(at, format!("`{name}` takes no value, write `\"{name}\"`")),
+        (_, true, None) => problems.add(at, format!("`{name}` needs a value, as in `{{\"{name}\": ...}}`")),
+        (false, false, _) => return unknown_word(name, &[words, names].concat(), at, problems),
+    }
+    None
+}
+
+#[inline(never)]
+fn mismatch(what: &str, found: &str, at: &Path<'_>, problems: &mut Problems) {
+    problems.add(at, format!("expected {what}, found {found}"));
+}
+
+#[inline(never)]
+fn unknown(word: &str, known: &[&str], at: &Path<'_>, problems: &mut Problems) {
+    problems.add(at, format!("unknown word `{}`, {}", Excerpt(word), suggestion(word, known)));
+}
+
+/// What was probably meant, or else all that is known.
+#[inline(never)]
+fn suggestion(word: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|other| (distance(word, other), *other)).min();
+    match near {
+        Some((distance, near)) if distance <= near.len().div_ceil(3) => format!("did you mean `{near}`?"),
+        _ => format!("expected one of `{}`", known.join("`, `")),
+    }
+}
+
+/// Edits that turn one word into the other (Levenshtein, 1966), over bytes. Of a long word only the beginning counts.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.bytes().take(64).enumerate() {
@@ -274,227 +280,3 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row.last().copied().unwrap_or(0)
 }
-
-/// Declares an object: its members with their documentation, types and defaults. A member without a default is required.
-macro_rules! section {
-    // All of whose members have defaults, so that the section itself has one.
-    ($(#[doc = $doc:literal])* pub struct $name:ident: Default {
-        $($(#[doc = $field_doc:literal])* $field:ident: $type:ty = $default:expr,)*
-    }) => {
-        section! {
-            $(#[doc = $doc])* pub struct $name { $($(#[doc = $field_doc])* $field: $type = $default,)* }
-        }
-        impl Default for $name {
-            fn default() -> Self {
-                Self { $($field: $default,)* }
-            }
-        }
-    };
-    ($(#[doc = $doc:literal])* pub struct $name:ident {
-        $($(#[doc = $field_doc:literal])* $field:ident: $type:ty $(= $default:expr)?,)*
-    }) => {
-        $(#[doc = $doc])*
-        #[derive(Clone, Debug, PartialEq)]
-        pub struct $name { $($(#[doc = $field_doc])* pub $field: $type,)* }
-
-        impl $crate::config::read::Field for $name {
-            fn read(
-                json: &$crate::config::read::Json,
-                at: &$crate::config::error::Path<'_>,
-                problems: &mut $crate::config::error::Problems,
-            ) -> Option<Self> {
-                let members = $crate::config::read::members(json, &[$(stringify!($field)),*], at, problems)?;
-                $(let $field: Option<$type> = match members.iter().find(|(name, _)| name == stringify!($field)) {
-                    // A bad member is noted and its default taken, so that the rest can be looked at too.
-                    Some((name, value)) => $crate::config::read::Field::read(value, &at.member(name), problems)
-                        .or_else(|| section!(@fallback $($default)?)),
-                    None => section!(@absent $field, at, problems $(, $default)?),
-                };)*
-                Some(Self { $($field: $field?,)* })
-            }
-            #[cfg(not(target_os = "wasi"))]
-            fn schema() -> serde_json::Value {
-                let mut properties = serde_json::Map::new();
-                let required: Vec<&str> = vec![$(section!(@required $field $(, $default)?),)*].into_iter().flatten().collect();
-                $(
-                    let mut schema = <$type as $crate::config::read::Field>::schema();
-                    let description = concat!($($field_doc, "\n"),*).trim().to_owned();
-                    if let Some(object) = schema.as_object_mut() {
-                        object.insert("description".to_owned(), description.into());
-                        section!(@schema_default object, $type $(, $default)?);
-                    }
-                    properties.insert(stringify!($field).to_owned(), schema);
-                )*
-                serde_json::json!({
-                    "type": "object", "properties": properties, "required": required, "additionalProperties": false,
-                })
-            }
-            #[cfg(not(target_os = "wasi"))]
-            fn write(&self) -> serde_json::Value {
-                let mut members = serde_json::Map::new();
-                $(members.insert(
-                    stringify!($field).to_owned(), $crate::config::read::Field::write(&self.$field));)*
-                members.into()
-            }
-        }
-    };
-    (@absent $field:ident, $at:ident, $problems:ident) => {{
-        $problems.add(&$at.member(stringify!($field)), "required, but absent");
-        None
-    }};
-    (@absent $field:ident, $at:ident, $problems:ident, $default:expr) => { Some($default) };
-    (@fallback) => { None };
-    (@fallback $default:expr) => { Some($default) };
-    (@required $field:ident) => { Some(stringify!($field)) };
-    (@required $field:ident, $default:expr) => { None };
-    (@schema_default $object:ident, $type:ty) => {};
-    (@schema_default $object:ident, $type:ty, $default:expr) => {
-        let default: $type = $default;
-        $object.insert("default".to_owned(), $crate::config::read::Field::write(&default));
-    };
-}
-
-/// Declares a closed set of words for an existing enum.
-macro_rules! words {
-    ($type:ty { $($variant:path => $word:literal,)* }) => {
-        impl $crate::config::read::Field for $type {
-            fn read(
-                json: &$crate::config::read::Json,
-                at: &$crate::config::error::Path<'_>,
-                problems: &mut $crate::config::error::Problems,
-            ) -> Option<Self> {
-                const WORDS: &[&str] = &[$($word),*];
-                match json {
-                    $crate::config::read::Json::Text(word) => match word.as_str() {
-                        $($word => Some($variant),)*
-                        _ => $crate::config::read::unknown_word(word, WORDS, at, problems),
-                    },
-                    other => $crate::config::read::expected("a word", other, at, problems),
-                }
-            }
-            #[cfg(not(target_os = "wasi"))]
-            fn schema() -> serde_json::Value {
-                serde_json::json!({"enum": [$($word),*]})
-            }
-            #[cfg(not(target_os = "wasi"))]
-            fn write(&self) -> serde_json::Value {
-                match self { $($variant => $word.into(),)* }
-            }
-        }
-    };
-}
-
-/// Declares a choice: a plain word, or an object with one member that says which and holds the rest.
-macro_rules! choice {
-    ($(#[doc = $doc:literal])* pub enum $name:ident {
-        $($(#[doc = $word_doc:literal])* $word:literal => $plain:ident,)*
-        ; $($(#[doc = $member_doc:literal])* $member:literal => $holder:ident($type:ty),)*
-    }) => {
-        $(#[doc = $doc])*
-        #[derive(Clone, Debug, PartialEq)]
-        pub enum $name { $($(#[doc = $word_doc])* $plain,)* $($(#[doc = $member_doc])* $holder($type),)* }
-
-        impl $crate::config::read::Field for $name {
-            fn read(
-                json: &$crate::config::read::Json,
-                at: &$crate::config::error::Path<'_>,
-                problems: &mut $crate::config::error::Problems,
-            ) -> Option<Self> {
-                use $crate::config::read::Json;
-                const WORDS: &[&str] = &[$($word,)* $($member),*];
-                match json {
-                    Json::Text(word) => match word.as_str() {
-                        $($word => Some(Self::$plain),)*
-                        $($member => $crate::config::read::wants_value($member, at, problems),)*
-                        _ => $crate::config::read::unknown_word(word, WORDS, at, problems),
-                    },
-                    Json::Object(members) => match members.as_slice() {
-                        $([(name, value)] if name == $member => {
-                            let value = $crate::config::read::Field::read(value, &at.member(name), problems)?;
-                            Some(Self::$holder(value))
-                        })*
-                        $([(name, _)] if name == $word => $crate::config::read::wants_no_value($word, at, problems),)*
-                        [(name, _)] => $crate::config::read::unknown_word(name, WORDS, at, problems),
-                        _ => $crate::config::read::expected("an object with one member", json, at, problems),
-                    },
-                    other => $crate::config::read::expected("a word or an object with one member", other, at, problems),
-                }
-            }
-            #[cfg(not(target_os = "wasi"))]
-            fn schema() -> serde_json::Value {
-                serde_json::json!({"oneOf": [
-                    $({"const": $word, "description": concat!($($word_doc),*).trim()},)*
-                    $({
-                        "type": "object", "required": [$member], "additionalProperties": false,
-                        "properties": {$member: <$type as $crate::config::read::Field>::schema()},
-                        "description": concat!($($member_doc),*).trim(),
-                    },)*
-                ]})
-            }
-            #[cfg(not(target_os = "wasi"))]
-            fn write(&self) -> serde_json::Value {
-                match self {
-                    $(Self::$plain => $word.into(),)*
-                    $(Self::$holder(value) => serde_json::json!({$member: $crate::config::read::Field::write(value)}),)*
-                }
-            }
-        }
-    };
-}
-
-/// Declares a whole number in a range.
-macro_rules! ranged {
-    ($(#[doc = $doc:literal])* pub struct $name:ident($type:ty) in $low:literal..=$high:literal) => {
-        $(#[doc = $doc])*
-        #[derive(Clone, Copy, Debug, PartialEq)]
-        pub struct $name(pub $type);
-
-        impl $crate::config::read::Field for $name {
-            fn read(
-                json: &$crate::config::read::Json,
-                at: &$crate::config::error::Path<'_>,
-                problems: &mut $crate::config::error::Problems,
-            ) -> Option<Self> {
-                let value = $crate::config::read::whole(json, i64::from($low), i64::from($high), at, problems)?;
-                <$type>::try_from(value).ok().map(Self)
-            }
-            #[cfg(not(target_os = "wasi"))]
-            fn schema() -> serde_json::Value {
-                serde_json::json!({"type": "integer", "minimum": $low, "maximum": $high})
-            }
-            #[cfg(not(target_os = "wasi"))]
-            fn write(&self) -> serde_json::Value {
-                self.0.into()
-            }
-        }
-    };
-}
-
-/// Declares text of a bounded length that passes a check.
-macro_rules! worded {
-    ($(#[doc = $doc:literal])* pub struct $name:ident in $low:literal..=$high:literal, $check:expr) => {
-        $(#[doc = $doc])*
-        #[derive(Clone, Debug, PartialEq)]
-        pub struct $name(pub String);
-
-        impl $crate::config::read::Field for $name {
-            fn read(
-                json: &$crate::config::read::Json,
-                at: &$crate::config::error::Path<'_>,
-                problems: &mut $crate::config::error::Problems,
-            ) -> Option<Self> {
-                $crate::config::read::text(json, $low..=$high, $check, at, problems).map(Self)
-            }
-            #[cfg(not(target_os = "wasi"))]
-            fn schema() -> serde_json::Value {
-                serde_json::json!({"type": "string", "minLength": $low, "maxLength": $high})
-            }
-            #[cfg(not(target_os = "wasi"))]
-            fn write(&self) -> serde_json::Value {
-                self.0.clone().into()
-            }
-        }
-    };
-}
-
-pub(super) use {choice, ranged, section, worded, words};

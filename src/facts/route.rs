@@ -81,9 +81,11 @@ impl Routes {
         // falls back to the widest that is open to it.
         let of_method = |number: u16| routes.get(usize::from(number)).and_then(|route| route.method.clone());
         let mut methods: Vec<Option<String>> = vec![None];
-        methods.extend(routes.iter().map(|route| route.method.clone()));
-        methods.sort_unstable();
-        methods.dedup();
+        for route in &routes {
+            if !methods.contains(&route.method) {
+                methods.push(route.method.clone());
+            }
+        }
         let mut routers = Vec::new();
         for method in methods {
             let mut router = matchit::Router::new();
@@ -97,6 +99,7 @@ impl Routes {
                 }
                 if let Some(number) = number.or_else(|| any.next())
                     && let Err(error) = router.insert(pattern.clone(), number)
+                    && !errors.iter().any(|known| known.index == usize::from(number))
                 {
                     let message = format!("cannot be told apart from another: {error}");
                     errors.push(RouteError { index: usize::from(number), message });
@@ -104,8 +107,6 @@ impl Routes {
             }
             routers.push((method, router));
         }
-        errors.sort_unstable_by_key(|error| error.index);
-        errors.dedup_by_key(|error| error.index);
         if errors.is_empty() { Ok(Self { routes, routers }) } else { Err(errors) }
     }
 

@@ -174,12 +174,16 @@ impl<'a> Bucket<'a> {
     }
 
     fn resize(&mut self, ways: u8, rank: &dyn Fn(&[u8; SESSION_BYTES]) -> Rank) {
-        let mut kept: Vec<([u8; KEY_BYTES], [u8; SESSION_BYTES])> =
-            self.entries().filter(|(key, _)| **key != EMPTY).map(|(key, body)| (*key, *body)).collect();
-        kept.sort_unstable_by_key(|(_, body)| {
+        // The best first, by insertion: a bucket has few entries, and this runs once after `ways` has changed.
+        let worth = |body: &[u8; SESSION_BYTES]| {
             let rank = rank(body);
-            std::cmp::Reverse((!rank.expired, rank.protected, rank.level, rank.last_seen))
-        });
+            (!rank.expired, rank.protected, rank.level, rank.last_seen)
+        };
+        let mut kept: Vec<([u8; KEY_BYTES], [u8; SESSION_BYTES])> = Vec::new();
+        for (key, body) in self.entries().filter(|(key, _)| **key != EMPTY) {
+            let place = kept.iter().take_while(|(_, other)| worth(other) >= worth(body)).count();
+            kept.insert(place, (*key, *body));
+        }
         kept.truncate(usize::from(ways));
         self.blob.truncate(HEADER_BYTES);
         if let Some(slot) = self.blob.get_mut(5) {

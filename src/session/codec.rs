@@ -72,7 +72,16 @@ pub fn encode(session: &Session) -> [u8; SESSION_BYTES] {
     out.put(&past.mix.recent);
     past.mix.past.iter().for_each(|share| out.u16(*share));
     out.put(&past.targets);
-    for count in [past.export_sum, past.error_sum, past.writes, past.exports, past.volume] {
+    for count in [
+        past.novelty,
+        past.pace,
+        past.target_sum,
+        past.export_sum,
+        past.error_sum,
+        past.writes,
+        past.exports,
+        past.volume,
+    ] {
         out.u16(count);
     }
     let mut lines = session.evidence.lines();
@@ -162,6 +171,9 @@ fn read_rest(input: &mut Reader<'_>, past: &mut Baseline) -> Result<(), CodecErr
     }
     past.mix = mix;
     past.targets = input.take()?;
+    past.novelty = input.u16()?;
+    past.pace = input.u16()?;
+    past.target_sum = input.u16()?;
     past.export_sum = input.u16()?;
     past.error_sum = input.u16()?;
     past.writes = input.u16()?;

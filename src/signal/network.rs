@@ -3,14 +3,15 @@
 
 use crate::{
     baseline::{Baseline, KnownNetwork},
-    facts::NetworkKind,
-    signal::{Change, Kind, Scene, Signal, Signals},
+    facts::{Actor, NetworkKind},
+    signal::{Change, Decibans, Kind, Scene, Signal, Signals},
 };
 
 /// Raises `new_network`, `new_asn`, `new_country` and `concurrent_networks`. Silent while no network is known.
 pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     let Some(usual) = usual(scene.baseline) else { return };
     let network = &scene.facts.network;
+    let familiar = familiar(scene, usual.kind);
     // Carriers move people between prefixes, systems and address pools all day, but not across borders.
     let at_home = network.kind == NetworkKind::Access
         && usual.kind == NetworkKind::Access
@@ -37,21 +38,47 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
         } else {
             full
         };
+        let weight = familiar(weight);
         signals.raise(Signal { kind: Kind::NewAsn, weight, change: Change::Asn(usual.asn, asn) });
     }
     if let (Some(country), Some(old)) = (network.country, usual.country)
         && !scene.baseline.known_networks().any(|known| known.country == Some(country))
     {
         let change = Change::Country(old, country);
-        signals.raise(Signal { kind: Kind::NewCountry, weight: scene.weight(Kind::NewCountry), change });
+        let weight = familiar(scene.weight(Kind::NewCountry));
+        signals.raise(Signal { kind: Kind::NewCountry, weight, change });
     }
     if scene.baseline.is_switch(scene.facts) && scene.baseline.switches_with(scene.facts) >= TURNS {
         let full = scene.weight(Kind::ConcurrentNetworks);
-        // A phone at the edge of its Wi-Fi takes turns too, inside one country.
-        let weight = if at_home { full.scaled(1, 5) } else { full };
+        // A phone at the edge of its Wi-Fi takes turns too, inside one country, and so do a relay's exits and a cloud's.
+        let machines = network.kind != NetworkKind::Access && usual.kind != NetworkKind::Access;
+        let weight = familiar(if at_home || machines { full.scaled(1, 5) } else { full });
         let change = Change::Asn(usual.asn, network.asn.unwrap_or(0));
         signals.raise(Signal { kind: Kind::ConcurrentNetworks, weight, change });
     }
+}
+
+/// How much of a move's weight is left by what did not move with it. A thief brings a client of his own and no key.
+fn familiar(scene: Scene<'_>, usual: NetworkKind) -> impl Fn(Decibans) -> Decibans {
+    let now = scene.facts.network.kind;
+    let person = matches!(scene.facts.actor, Actor::Human | Actor::Agent);
+    let (numerator, denominator) = if scene.same_key() {
+        (1, 4)
+    } else if !scene.same_client() {
+        (1, 1)
+    } else if person && scene.rested() {
+        // A traveller: hours later, somewhere else, with the same device.
+        (1, 3)
+    } else if person && now != NetworkKind::Access {
+        // A VPN or relay switched on.
+        (1, 2)
+    } else if scene.repetitive() && now == NetworkKind::Hosting && usual == NetworkKind::Hosting {
+        // A workload that is scheduled onto another cloud or region.
+        (1, 2)
+    } else {
+        (1, 1)
+    };
+    move |weight| weight.scaled(numerator, denominator)
 }
 
 /// Switches back and forth from which two networks are said to take turns: A, B, A, B.

@@ -1,7 +1,6 @@
 //! Reach: tiers never used before, a scope that grew, tools that were never declared.
 
 use crate::{
-    baseline::MATURE,
     facts::{Actor, Tier},
     signal::{Change, Kind, Scene, Signal, Signals},
 };
@@ -25,6 +24,9 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     }
 }
 
+/// Requests after which a session's reach is taken for settled.
+const SETTLED: u32 = 10;
+
 fn first_use(scene: Scene<'_>, signals: &mut Signals) {
     let (action, past) = (&scene.facts.action, scene.baseline);
     let new_tier = action.tier > past.tier;
@@ -42,8 +44,8 @@ fn first_use(scene: Scene<'_>, signals: &mut Signals) {
     };
     // Another endpoint of a tier in use says less, and a session without a past says little.
     let by_reach = if new_tier { by_actor } else { by_actor.scaled(2, 5) };
-    let past_requests = u16::try_from(past.requests.min(MATURE)).unwrap_or(0);
-    let weight = by_reach.scaled(past_requests, u16::try_from(MATURE).unwrap_or(1));
+    let past_requests = u16::try_from(past.requests.min(SETTLED)).unwrap_or(0);
+    let weight = by_reach.scaled(past_requests, u16::try_from(SETTLED).unwrap_or(1));
     let change = Change::Tier(past.tier, action.tier);
     signals.raise(Signal { kind: Kind::SensitiveFirstUse, weight, change });
 }

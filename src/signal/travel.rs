@@ -26,7 +26,11 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     // km * 60 / minutes > FAST, without dividing by zero minutes.
     let too_fast = kilometres.saturating_mul(60) > FAST.saturating_mul(minutes);
     if kilometres > FAR && too_fast {
-        let weight = scene.weight(Kind::ImpossibleTravel);
+        let full = scene.weight(Kind::ImpossibleTravel);
+        // Within a country it is mostly the database that travels: carriers' addresses are placed at their offices.
+        let country = scene.baseline.known_networks().next().and_then(|known| known.country);
+        let abroad = country.is_none() || network.country.is_none() || country != network.country;
+        let weight = if abroad && !scene.same_key() { full } else { full.scaled(1, 5) };
         signals.raise(Signal { kind: Kind::ImpossibleTravel, weight, change: Change::Travel(kilometres, minutes) });
     }
 }

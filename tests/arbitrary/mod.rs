@@ -212,7 +212,7 @@ fn baseline() -> BoxedStrategy<Baseline> {
     let clients = (option::of(user_agent()), option::of(user_agent()), any::<[u32; 2]>());
     let posture = (option::of(posture()), seconds());
     let grants = (digest(), digest(), any::<u8>(), tier(), any::<u32>());
-    let habits = (any::<[u8; 6]>(), uniform6(any::<u16>()), any::<[u8; 32]>());
+    let habits = (any::<[u8; 6]>(), uniform6(any::<u16>()), any::<[u8; 32]>(), any::<[u16; 3]>());
     (counters, places, clients, posture, grants, habits)
         .prop_map(
             |(
@@ -221,7 +221,7 @@ fn baseline() -> BoxedStrategy<Baseline> {
                 (first, second, ja4),
                 (posture, posture_since),
                 (binding, scope, scope_size, tier, endpoints),
-                (recent, past, targets),
+                (recent, past, targets, [novelty, pace, target_sum]),
             )| Baseline {
                 requests,
                 learned,
@@ -240,6 +240,9 @@ fn baseline() -> BoxedStrategy<Baseline> {
                 endpoints,
                 mix: Mix { recent, past },
                 targets,
+                novelty,
+                pace,
+                target_sum,
                 export_sum,
                 error_sum,
                 writes,

@@ -113,7 +113,7 @@ fn plot(events: &[Event]) -> String {
             "<rect class=\"band\" x=\"{LEFT}\" y=\"{TOP}\" width=\"{width}\" height=\"{height:.1}\"/>\
              <line class=\"grid\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{line:.1}\" y2=\"{line:.1}\"/>\
              <text x=\"{LEFT}\" dx=\"-6\" y=\"{line:.1}\" dy=\"4\" text-anchor=\"end\">{points}</text>\
-             <text x=\"{right}\" y=\"{line:.1}\" dy=\"-3\" text-anchor=\"end\">{name}</text>"
+             <text x=\"{LEFT}\" dx=\"6\" y=\"{line:.1}\" dy=\"-3\">{name}</text>"
         );
     }
     let _ = write!(
