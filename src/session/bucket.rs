@@ -121,18 +121,15 @@ impl<'a> Bucket<'a> {
         rank: &dyn Fn(&[u8; SESSION_BYTES]) -> Rank,
     ) -> Put {
         let place = |put: Put, rank: Option<Rank>| match (put, rank) {
-            (Put::Updated, _) => (0, 0, 0),
             (Put::Inserted, None) => (1, 0, 0),
             (Put::Inserted, Some(rank)) => (2, 0, rank.last_seen),
             (_, rank) => rank.map_or((4, 0, 0), |rank| (3, rank.level, rank.last_seen)),
         };
-        let choice = self
-            .entries()
-            .enumerate()
-            .filter_map(|(way, (other, old))| {
-                let (put, rank) = if other == key {
-                    (Put::Updated, None)
-                } else if *other == EMPTY {
+        let known = self.entries().position(|(other, _)| other == key).map(|way| (way, Put::Updated));
+        // Ranking reads every body, which an update has no need of.
+        let choice = known.or_else(|| {
+            let places = self.entries().enumerate().filter_map(|(way, (other, old))| {
+                let (put, rank) = if *other == EMPTY {
                     (Put::Inserted, None)
                 } else {
                     let rank = rank(old);
@@ -143,9 +140,10 @@ impl<'a> Bucket<'a> {
                     }
                 };
                 Some((place(put, rank), way, put))
-            })
-            .min_by_key(|(place, ..)| *place);
-        let Some((_, way, put)) = choice else { return Put::Refused };
+            });
+            places.min_by_key(|(place, ..)| *place).map(|(_, way, put)| (way, put))
+        });
+        let Some((way, put)) = choice else { return Put::Refused };
         let start = HEADER_BYTES.saturating_add(way.saturating_mul(ENTRY_BYTES));
         let middle = start.saturating_add(KEY_BYTES);
         if let Some(slot) = self.blob.get_mut(start..middle) {
