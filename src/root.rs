@@ -8,7 +8,6 @@ use crate::{
     facts::{Facts, Outcome},
     host::{Effect, Host, LogLevel},
     metrics::Counter,
-    policy::Action,
     session::{
         codec,
         local::LocalStore,
@@ -126,11 +125,6 @@ impl Root {
         }
     }
 
-    /// Updates that wait.
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
     fn run(&mut self, host: &mut dyn Host, work: &Work) -> (Kept, bool) {
         let engine = &self.config.engine;
         let settings = &self.config.table;
@@ -221,12 +215,5 @@ fn rank(body: &[u8; SESSION_BYTES], now: Timestamp, idle: Span) -> Rank {
             Rank { expired, protected, level, last_seen: session.seen.millis() }
         }
         Err(_) => Rank { expired: true, protected: false, level: 0, last_seen: 0 },
-    }
-}
-
-impl Kept {
-    /// The action decided, for an assessed request.
-    pub fn action(&self) -> Option<Action> {
-        if let Self::Assessed(assessment, _) = self { Some(assessment.decision.action) } else { None }
     }
 }
