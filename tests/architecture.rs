@@ -29,7 +29,7 @@ const FLOW: &[(&str, &[&str])] = &[
     ("intake", &["time", "bounds", "facts", "config"]),
     // The trait names what it carries: counters, local replies, the store of the session table.
     ("host", &["time", "session", "metrics", "response"]),
-    ("root", &["time", "bounds", "facts", "signal", "policy", "session", "engine", "metrics", "config", "host"]),
+    ("root", &["time", "bounds", "facts", "signal", "session", "engine", "metrics", "config", "host"]),
     (
         "filter",
         &["time", "facts", "policy", "engine", "metrics", "response", "audit", "config", "intake", "host", "root"],
