@@ -8,6 +8,7 @@ MODULE := $(TARGET)/wasm32-wasip1/release/session_risk.wasm
 DEMO := $(TARGET)/debug/session-risk-demo
 TOOLS := $(TARGET)/tools
 WASM_BINDGEN := 0.2.125
+NODE := 22.20.0
 ENVOYS := 1.40.0 1.36.2
 
 .PHONY: help wasm cli demo up test check unit envoy node bench schema vectors clean rust
@@ -52,9 +53,9 @@ envoy: wasm ## end to end on the newest and the oldest Envoy
 	done
 
 node: rust $(TOOLS)/bin/wasm-bindgen-test-runner ## the core on wasm32-unknown-unknown in Node: same vectors, same bytes
-	@command -v node >/dev/null || { echo "no node: apt-get install nodejs" >&2; exit 1; }
 	rustup target list --installed | grep -q wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
-	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(abspath $(TOOLS))/bin/wasm-bindgen-test-runner \
+	node=$$(tests/find-node $(NODE)) || exit 1; PATH=$$(dirname $$node):$$PATH \
+	  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(abspath $(TOOLS))/bin/wasm-bindgen-test-runner \
 	  cargo test --target wasm32-unknown-unknown --test wasm_vectors
 
 $(TOOLS)/bin/wasm-bindgen-test-runner:

@@ -20,7 +20,7 @@ pub struct Example {
     /// The listener comes from a file of its own that Envoy watches, so that a test can change it.
     pub dynamic: bool,
     /// Texts to be replaced, for tests of what happens without a setting.
-    pub replaced: Vec<(&'static str, String)>,
+    pub replaced: Vec<(String, String)>,
 }
 
 impl Example {
@@ -210,8 +210,8 @@ impl Place {
         let mut text =
             std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         for (from, to) in &example.replaced {
-            assert!(text.contains(from), "`{from}` is not in {}", example.name);
-            text = text.replace(from, to);
+            assert!(text.contains(from.as_str()), "`{from}` is not in {}", example.name);
+            text = text.replace(from.as_str(), to);
         }
         if let Some(configuration) = &example.configuration {
             text = with_configuration(&text, configuration);
