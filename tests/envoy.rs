@@ -370,9 +370,9 @@ fn a_demo_that_is_asked_to_end_takes_its_envoy_along() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let said = std::io::BufReader::new(demo.stdout.take().unwrap());
-    let said = std::io::BufRead::lines(said).map(Result::unwrap);
-    let port = said.filter_map(|line| line.trim().strip_prefix("PORT=").map(str::to_owned)).next();
+    // Kept open to the end: the demo must not meet a closed pipe.
+    let mut said = std::io::BufRead::lines(std::io::BufReader::new(demo.stdout.take().unwrap())).map(Result::unwrap);
+    let port = said.find_map(|line| line.trim().strip_prefix("PORT=").map(str::to_owned));
     let port = port.expect("it prints its port").parse().unwrap();
     assert_eq!(send(&mut Client::new(port), &Request::new("GET", "/v1/orders")).status, 200);
     assert!(Command::new("kill").args(["-TERM", &demo.id().to_string()]).status().unwrap().success());
