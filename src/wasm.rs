@@ -252,7 +252,7 @@ impl Store for Gateway<'_> {
         match abi::shared_data(key).map_err(store_error)? {
             Some((value, cas)) => {
                 *into = value;
-                // A host that numbers from zero still has a value here; its number is then not to be checked.
+                // Every host known numbers from one; a zero would never be accepted back, so it is a lost try.
                 Ok(Some(Cas::new(cas).unwrap_or(Cas::MAX)))
             }
             None => {

@@ -6,6 +6,12 @@
 #[allow(dead_code)]
 mod cases;
 mod gateway;
+#[allow(dead_code)]
+#[path = "scenarios/outcome.rs"]
+mod outcome;
+#[allow(dead_code)]
+#[path = "scenarios/table.rs"]
+mod table;
 #[path = "demo/timeline.rs"]
 #[allow(dead_code)]
 mod timeline;
@@ -66,6 +72,86 @@ const FAR: &str = "128.199.70.5";
 fn the_five_sessions_of_the_demo() {
     let gateway = start("cases", &Example { concurrency: 2, ..Example::named("envoy.yaml") });
     for case in cases::CASES {
+        let mut timeline = timeline::Timeline::new(case.name, case.story, false);
+        if let Err(problem) = (case.run)(&gateway, &mut timeline) {
+            panic!("{}: {problem}", case.name);
+        }
+    }
+}
+
+/// The scenario table's driver for a real Envoy.
+struct ThroughEnvoy {
+    gateway: Gateway,
+    client: Client,
+    sent: usize,
+}
+
+impl ThroughEnvoy {
+    /// The minimal example without its stripping, so that a scenario can say what a gateway in front would have said.
+    fn new(number: usize, scenario: &table::Scenario) -> Self {
+        let set_in_front = ["jwt-payload", "geo-country", "geo-asn", "geo-latitude", "geo-longitude"];
+        let configuration = "configuration: # session-risk begins";
+        let mut replaced: Vec<_> = set_in_front
+            .map(|name| (name, format!("- remove: x-{name}")))
+            .into_iter()
+            .map(|(name, line)| (line, format!("- remove: x-not-{name}")))
+            .collect();
+        let holds = format!("allow_on_headers_stop_iteration: true\n                {configuration}");
+        replaced.push((configuration.to_owned(), holds));
+        let trusting = "use_remote_address: true\n          preserve_external_request_id: true";
+        replaced.push(("use_remote_address: true".to_owned(), trusting.to_owned()));
+        let example =
+            Example { configuration: Some(scenario.configuration.clone()), replaced, ..Example::named("minimal.yaml") };
+        let gateway = start(&format!("scenario-{number}"), &example);
+        let client = gateway.client();
+        Self { gateway, client, sent: 0 }
+    }
+}
+
+impl outcome::Driver for ThroughEnvoy {
+    fn step(&mut self, step: &table::Step) -> outcome::Became {
+        self.sent += 1;
+        let id = format!("step-{}", self.sent);
+        let mut request = Request::new(step.method, &step.path).body(&step.body);
+        for (name, value) in &step.headers {
+            request = request.header(name, value);
+        }
+        let request = request.header("x-upstream-status", step.upstream.to_string()).header("x-request-id", &id);
+        let reply = send(&mut self.client, &request);
+        let reply_json = reply.json();
+        if let Some(headers) = reply_json["headers"].as_object() {
+            let ours = headers.iter().filter(|(name, _)| name.starts_with("x-session-risk-"));
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            return outcome::Became::Forwarded(ours.map(|(name, value)| (name.clone(), text(value))).collect());
+        }
+        let line = self.gateway.envoy.log.line(&id).expect("a local reply is in the access log");
+        let details = line["details"].as_str().unwrap_or_default().to_owned();
+        outcome::Became::Replied(reply.status, details, reply.headers.clone(), reply.text())
+    }
+
+    fn table(&self) -> std::collections::BTreeMap<Vec<u8>, Vec<u8>> {
+        // Envoy shows nobody its shared data.
+        std::collections::BTreeMap::new()
+    }
+}
+
+#[test]
+fn every_scenario_that_needs_no_clock_of_its_own() {
+    let scenarios: Vec<_> = table::all().into_iter().filter(|scenario| scenario.timeless).collect();
+    assert!(scenarios.len() >= 8, "{} scenarios", scenarios.len());
+    for (number, scenario) in scenarios.iter().enumerate() {
+        outcome::run(scenario, &mut ThroughEnvoy::new(number, scenario));
+    }
+}
+
+#[test]
+fn claims_may_come_from_dynamic_metadata() {
+    let replaced = vec![
+        ("forward_payload_header: x-jwt-payload".to_owned(), "payload_in_metadata: jwt_payload".to_owned()),
+        ("{ \"header\": \"x-jwt-payload\" }".to_owned(), "{ \"metadata\": \"jwt_payload\" }".to_owned()),
+    ];
+    let gateway = start("metadata", &Example { replaced, ..Example::named("envoy.yaml") });
+    for case in cases::CASES.iter().filter(|case| matches!(case.name, "ci-admin" | "device-lost")) {
         let mut timeline = timeline::Timeline::new(case.name, case.story, false);
         if let Err(problem) = (case.run)(&gateway, &mut timeline) {
             panic!("{}: {problem}", case.name);

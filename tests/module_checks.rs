@@ -151,3 +151,50 @@ fn it_is_small() {
     let bytes = std::fs::metadata(path()).unwrap().len();
     assert!(bytes <= LARGEST, "{bytes} bytes, at most {LARGEST}");
 }
+
+/// Callbacks with what they take and give: 32-bit numbers only.
+const SIGNATURES: &[(&str, usize, usize)] = &[
+    ("_initialize", 0, 0),
+    ("proxy_on_memory_allocate", 1, 1),
+    ("proxy_on_context_create", 2, 0),
+    ("proxy_on_vm_start", 2, 1),
+    ("proxy_on_configure", 2, 1),
+    ("proxy_on_tick", 1, 0),
+    ("proxy_on_request_headers", 3, 1),
+    ("proxy_on_request_body", 3, 1),
+    ("proxy_on_response_headers", 3, 1),
+    ("proxy_on_log", 1, 0),
+    ("proxy_on_done", 1, 1),
+    ("proxy_on_delete", 1, 0),
+];
+
+/// Memory of a VM before its first request: a stack of 1 MiB and static data.
+const LARGEST_START: u64 = 2 * 1024 * 1024;
+
+/// The module as it was written, without a host around it.
+fn bare() -> wasmtime::Module {
+    module();
+    wasmtime::Module::from_file(&wasmtime::Engine::default(), path()).unwrap()
+}
+
+#[test]
+fn its_callbacks_have_the_signatures_of_the_abi() {
+    let module = bare();
+    for (name, params, results) in SIGNATURES {
+        let export = module.get_export(name).unwrap_or_else(|| panic!("no `{name}`"));
+        let function = export.func().unwrap_or_else(|| panic!("`{name}` is no function"));
+        let narrow = function.params().chain(function.results()).all(|ty| matches!(ty, wasmtime::ValType::I32));
+        assert!(narrow, "`{name}`: {function:?}");
+        assert_eq!((function.params().len(), function.results().len()), (*params, *results), "`{name}`");
+    }
+}
+
+#[test]
+fn it_starts_with_little_memory_and_may_grow() {
+    let export = bare().get_export("memory").unwrap();
+    let memory = export.memory().unwrap();
+    assert!(!memory.is_shared() && !memory.is_64(), "{memory:?}");
+    let start = memory.minimum() * memory.page_size();
+    assert!(start <= LARGEST_START, "starts with {start} bytes of memory, at most {LARGEST_START}");
+    assert_eq!(memory.maximum(), None, "how far it may grow is the gateway's to say");
+}

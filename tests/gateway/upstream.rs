@@ -66,5 +66,5 @@ fn answer(message: Message, notes: &Mutex<Vec<Seen>>) -> Answer {
         seen.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     let echo = json!({"method": seen.method, "path": seen.path, "headers": map, "padding": padding});
     notes.lock().expect("no thread panicked").push(seen);
-    Answer { status, content_type: "application/json", body: echo.to_string() }
+    Answer { status, content_type: "application/json", body: format!("{echo:#}\n") }
 }

@@ -1,8 +1,8 @@
 //! The compiled module in the embedded proxy-wasm host.
 
 use crate::{
-    Became, Driver,
     host::{Gateway, Module, Options, Outcome, Profile, Request, Response},
+    outcome::{Became, Driver},
     table::{Scenario, Step},
 };
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! The same filter built natively, over a host in memory.
 
 use crate::{
-    Became, Driver,
+    outcome::{Became, Driver},
     table::{Scenario, Step},
 };
 use session_risk::{

@@ -7,6 +7,8 @@ pub struct Scenario {
     pub name: &'static str,
     pub configuration: String,
     pub starts: u64,
+    /// Nothing in it depends on the time, so it can be told on a clock that cannot be set.
+    pub timeless: bool,
     pub steps: Vec<Step>,
 }
 
@@ -72,11 +74,13 @@ impl Story {
         for (member, value) in configuration.as_object().unwrap() {
             whole[member] = value.clone();
         }
-        let scenario = Scenario { name, configuration: whole.to_string(), starts: START, steps: Vec::new() };
+        let scenario =
+            Scenario { name, configuration: whole.to_string(), starts: START, timeless: true, steps: Vec::new() };
         Self { scenario, now: START, headers: Vec::new() }
     }
 
     fn wait(&mut self, seconds: u64) -> &mut Self {
+        self.scenario.timeless = false;
         self.now += seconds * 1000;
         self
     }
