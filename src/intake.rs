@@ -1,13 +1,15 @@
 //! One HTTP request read into facts, by the configuration. All the knowledge of where a fact is found is here;
-//! how each kind of text is parsed is in `facts/`.
+//! how each kind of text is parsed is in `facts/`, what is known of an MCP call in `intake/call.rs`.
+
+mod call;
+
+pub use call::{McpCall, call_of_body, call_of_headers, call_of_metadata, contradicts};
 
 use crate::{
     config::{ActorRule, ClaimId, ClientAddress, Config, Payload, PostureSource, Source, SourceWord},
     facts::{
         Access, Action, Actor, Binding, Country, Device, Facts, Grant, IdentityFlaws, Location, Network, NetworkKind,
-        SessionKey, Tier,
-        agent::{self, AgentError, Call},
-        client,
+        SessionKey, Tier, client,
         credential::{self, Scheme},
         device::{Posture, UserAgent},
         digest::Role,
@@ -21,21 +23,6 @@ use base64::Engine as _;
 
 /// Reads a property of the connection or of the request's metadata.
 pub type Property<'a> = &'a mut dyn FnMut(&[&str]) -> Option<Vec<u8>>;
-
-/// An MCP call as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct McpCall {
-    /// JSON-RPC method.
-    pub method: Option<String>,
-    /// Tool, prompt or resource.
-    pub name: Option<String>,
-    /// The request's id as JSON text, to be echoed.
-    pub id: Option<String>,
-    /// The arguments as JSON text, as they were written.
-    pub arguments: Option<String>,
-    /// The body could not be understood as one JSON-RPC call.
-    pub malformed: bool,
-}
 
 /// What a request asks for, known before its body is.
 #[derive(Clone, Debug)]
@@ -63,56 +50,6 @@ impl<'a> Target<'a> {
     pub fn calls(&self) -> bool {
         self.mcp && self.method == b"POST"
     }
-}
-
-/// What the MCP headers say of a call.
-pub fn call_of_headers(config: &Config, headers: &Headers<'_>) -> McpCall {
-    let names = &config.session.headers;
-    let mut scratch = Vec::new();
-    let mut header = |id| {
-        let value = headers.value(id)?;
-        agent::decode_name(value, &mut scratch).ok().map(str::to_owned)
-    };
-    McpCall { method: header(names.mcp_method), name: header(names.mcp_name), ..McpCall::default() }
-}
-
-/// What Envoy's mcp filter in front has read from the body.
-pub fn call_of_metadata(property: Property<'_>) -> McpCall {
-    let mut metadata = |keys: &[&str]| {
-        let mut path = vec!["metadata", "filter_metadata", "envoy.filters.http.mcp"];
-        path.extend(keys);
-        property(&path).and_then(|value| String::from_utf8(value).ok())
-    };
-    let method = metadata(&["method"]);
-    let name = method.as_deref().and_then(|method| match method {
-        "tools/call" | "prompts/get" => metadata(&["params", "name"]),
-        "resources/read" => metadata(&["params", "uri"]),
-        _ => None,
-    });
-    McpCall { method, name, ..McpCall::default() }
-}
-
-/// What the body says of an MCP call.
-pub fn call_of_body(body: &[u8]) -> McpCall {
-    match Call::parse(body) {
-        Ok(call) => McpCall {
-            method: Some(call.method.into_owned()),
-            name: call.name.map(std::borrow::Cow::into_owned),
-            id: call.id.map(|id| id.json().to_owned()),
-            arguments: call.arguments.map(str::to_owned),
-            malformed: false,
-        },
-        Err(error) => {
-            McpCall { malformed: !matches!(error, AgentError::Batch | AgentError::Response), ..McpCall::default() }
-        }
-    }
-}
-
-/// Whether MCP headers contradict what was read from the body. Absent headers contradict nothing: older clients send
-/// none.
-pub fn contradicts(of_headers: &McpCall, of_body: &McpCall) -> bool {
-    let differ = |a: &Option<String>, b: &Option<String>| a.is_some() && a != b;
-    of_body.method.is_some() && (differ(&of_headers.method, &of_body.method) || differ(&of_headers.name, &of_body.name))
 }
 
 /// What a request turned out to be.

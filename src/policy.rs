@@ -250,8 +250,7 @@ pub fn default_rules() -> Vec<Rule> {
         ("agent-critical", level(Level::Critical, agent), Suspend),
         ("agent-sensitive", sensitive(agent), StepUp),
         ("agent-high", level(Level::High, agent), Restrict),
-        // A key cannot answer a challenge, so it is narrowed.
-        ("api-key-critical", level(Level::Critical, api_key), Deny),
+        // A key cannot answer a challenge, so it is narrowed, however high the score: what reads goes on working.
         ("api-key-sensitive", sensitive(api_key), Deny),
         ("api-key-high", level(Level::High, api_key), Restrict),
         // People and workloads can authenticate again. The sensitive tier asks for more trust.

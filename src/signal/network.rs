@@ -72,8 +72,8 @@ fn familiar(scene: Scene<'_>, usual: NetworkKind) -> impl Fn(Decibans) -> Deciba
     } else if person && now != NetworkKind::Access {
         // A VPN or relay switched on.
         (1, 2)
-    } else if scene.repetitive() && now == NetworkKind::Hosting && usual == NetworkKind::Hosting {
-        // A workload that is scheduled onto another cloud or region.
+    } else if scene.facts.actor == Actor::Service && now == NetworkKind::Hosting && usual == NetworkKind::Hosting {
+        // A workload that is scheduled onto another cloud or region. Not so a key: whoever has it may copy the client too.
         (1, 2)
     } else {
         (1, 1)

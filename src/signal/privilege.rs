@@ -25,7 +25,7 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
 }
 
 /// Requests after which a session's reach is taken for settled.
-const SETTLED: u32 = 10;
+const SETTLED: u32 = 5;
 
 fn first_use(scene: Scene<'_>, signals: &mut Signals) {
     let (action, past) = (&scene.facts.action, scene.baseline);
