@@ -210,8 +210,15 @@ impl Baseline {
             self.novelty = usual_novelty(facts.actor);
         } else {
             let gap = log2(facts.now.since(self.learned).millis());
-            // A hurry must last before it becomes the pace.
-            let span = if gap.saturating_add(1_024) < self.pace { 64 } else { 8 };
+            // A hurry must last before it becomes the pace; the first gaps only begin to say what that is.
+            let hurried = gap.saturating_add(1_024) < self.pace;
+            let span = if self.requests < 4 {
+                3
+            } else if hurried {
+                64
+            } else {
+                8
+            };
             self.pace = if self.pace == 0 { gap } else { towards(self.pace, gap, span) };
         }
         let seen = if self.is_new_target(facts) { u16::MAX } else { 0 };

@@ -129,7 +129,7 @@ fn agent_export(gateway: &Gateway, timeline: &mut Timeline) -> Result<(), String
     let lookups = ["get_customer", "search_orders", "get_order", "get_invoice"];
     for id in 1..=24 {
         let tool = lookups[id % lookups.len()];
-        let request = call(id, tool, &json!({"id": 1000 + id % 7}), &token);
+        let request = call(id, tool, &json!({"id": 1000 + id % 8}), &token);
         let (_, event) = timeline.send(gateway, &mut client, tool, request)?;
         check(event.action == "allow" && event.forwarded, format!("a lookup was interrupted: {tool}"))?;
         pause(80);
