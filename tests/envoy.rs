@@ -444,3 +444,24 @@ fn a_client_certificate_is_a_session_with_a_fingerprint() {
     assert!(header("x-ja4").is_some_and(|ja4| ja4.starts_with("t13")), "Envoy's fingerprint, not the client's");
     assert_eq!(gateway.envoy.counter("table.inserted"), 1, "a certificate was verified in front of the filter");
 }
+
+#[test]
+fn a_demo_that_is_asked_to_end_takes_its_envoy_along() {
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_session-risk-demo"))
+        .args(["up", "--envoy"])
+        .arg(binary())
+        .arg("--wasm")
+        .arg(gateway::module().unwrap())
+        .env("CARGO_TARGET_DIR", directory("up"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Kept open to the end: the demo must not meet a closed pipe.
+    let mut said = std::io::BufRead::lines(std::io::BufReader::new(demo.stdout.take().unwrap())).map(Result::unwrap);
+    let port = said.find_map(|line| line.trim().strip_prefix("PORT=").map(str::to_owned));
+    let port = port.expect("it prints its port").parse().unwrap();
+    assert_eq!(send(&mut Client::new(port), &Request::new("GET", "/v1/orders")).status, 200);
+    assert!(Command::new("kill").args(["-TERM", &demo.id().to_string()]).status().unwrap().success());
+    assert!(demo.wait().unwrap().success());
+    assert!(Client::new(port).send(&Request::new("GET", "/v1/orders")).is_err(), "nobody listens there any more");
+}

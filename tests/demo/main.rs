@@ -6,11 +6,12 @@
 mod cases;
 #[path = "../gateway/mod.rs"]
 mod gateway;
+mod plot;
 mod report;
 mod timeline;
 
 use clap::{Parser, Subcommand};
-use gateway::{Example, Gateway, envoy};
+use gateway::{Example, Gateway, envoy, interrupt};
 use std::{
     io::IsTerminal,
     path::{Path, PathBuf},
@@ -42,10 +43,10 @@ enum Job {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = match arguments.command {
+    let result = interrupt::note().and_then(|()| match arguments.command {
         None | Some(Job::Run) => run(&arguments),
         Some(Job::Up) => up(&arguments).map(|()| true),
-    };
+    });
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -58,16 +59,13 @@ fn main() -> ExitCode {
 
 fn start(arguments: &Arguments, directory: &Path) -> Result<Gateway, String> {
     let module = arguments.wasm.clone().map_or_else(gateway::module, Ok)?;
+    if !module.is_file() {
+        return Err(format!("no module at {}; run `make wasm`", module.display()));
+    }
     let binary = arguments.envoy.clone().map_or_else(|| envoy::find(None), Ok)?;
     eprintln!("starting {}", binary.display());
-    let gateway = Gateway::start(&Example::named("envoy.yaml"), directory, &binary, &module)?;
-    // Envoy must not outlive us, whichever way we are told to end.
-    let pid = gateway.envoy.pid().to_string();
-    let end = move || {
-        drop(std::process::Command::new("kill").arg(&pid).status());
-        std::process::exit(130);
-    };
-    ctrlc::set_handler(end).map_err(|error| format!("cannot watch for Ctrl-C: {error}"))?;
+    let example = Example { concurrency: 2, ..Example::named("envoy.yaml") };
+    let gateway = Gateway::start(&example, directory, &binary, &module)?;
     eprintln!("Envoy {} listens on 127.0.0.1:{}", gateway.envoy.version, gateway.envoy.port);
     Ok(gateway)
 }
@@ -81,6 +79,9 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         println!("\n{} - {}\n", case.name, case.story);
         let mut timeline = Timeline::new(case.name, case.story, colour);
         if let Err(problem) = (case.run)(&gateway, &mut timeline) {
+            if interrupt::came() {
+                return Err("interrupted".to_owned());
+            }
             println!("  problem: {problem}");
             timeline.problem = Some(problem);
         }
@@ -102,6 +103,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
 
 fn up(arguments: &Arguments) -> Result<(), String> {
     let gateway = start(arguments, &gateway::target().join("up"))?;
+    let tokens = gateway.identity.serve().map_err(|error| format!("cannot start the identity provider: {error}"))?;
     let port = gateway.envoy.port;
     let now = gateway::identity::now();
     let device = |posture: &str| {
@@ -113,6 +115,7 @@ fn up(arguments: &Arguments) -> Result<(), String> {
         "\nA gateway with the configuration of envoy-config/envoy.yaml, an upstream that echoes what it sees, and\n\
          geolocation from envoy-config/demo-networks.csv. Clients are told apart by x-forwarded-for.\n\n\
          An API key at home, then in another country:\n\
+         \x20 PORT={port}\n\
          \x20 curl -i -H 'x-api-key: k1' -H 'x-forwarded-for: 84.128.1.1' http://127.0.0.1:{port}/v1/orders\n\
          \x20 curl -i -H 'x-api-key: k1' -H 'x-forwarded-for: 128.199.64.9' http://127.0.0.1:{port}/v1/orders\n\
          \x20 curl -i -H 'x-api-key: k1' -H 'x-forwarded-for: 128.199.64.9' -d '{{}}' http://127.0.0.1:{port}/v1/orders\n\n\
@@ -120,14 +123,17 @@ fn up(arguments: &Arguments) -> Result<(), String> {
          \x20 GOOD={good}\n\
          \x20 BAD={bad}\n\
          \x20 curl -i -H \"authorization: Bearer $GOOD\" http://127.0.0.1:{port}/v1/orders\n\
-         \x20 curl -i -H \"authorization: Bearer $BAD\" -d '{{}}' http://127.0.0.1:{port}/v1/orders\n\n\
-         Metrics: curl -s http://127.0.0.1:{admin}/stats/prometheus | grep ^session_risk\n\
-         Access log: {log}\n\nCtrl-C ends it.",
+         \x20 curl -i -H \"authorization: Bearer $BAD\" -d '{{}}' http://127.0.0.1:{port}/v1/orders\n\
+         \x20 curl -i -H \"authorization: Bearer $BAD\" http://127.0.0.1:{port}/admin/users\n\n\
+         Any other token (issuer, audience and times are filled in):\n\
+         \x20 TOKEN=$(curl -s http://127.0.0.1:{tokens}/ -d '{{\"sub\": \"ci\", \"sid\": \"2\", \"client_kind\": \"ci\", \"auth_time\": {now}}}')\n\n\
+         Metrics:    curl -s http://127.0.0.1:{admin}/stats/prometheus | grep ^session_risk\n\
+         Access log: tail -f {log}\n\nCtrl-C ends it.",
         good = device("compliant"),
         bad = device("not-compliant"),
+        tokens = tokens.port(),
         admin = gateway.envoy.admin,
         log = gateway.envoy.log.path.display(),
     );
-    gateway.wait();
-    Ok(())
+    gateway.wait()
 }

@@ -1,6 +1,6 @@
 //! An Envoy process, started from an example configuration with this machine's ports and paths in place of its own.
 
-use super::{access_log::AccessLog, client};
+use super::{access_log::AccessLog, client, interrupt};
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
@@ -35,11 +35,12 @@ pub struct Envoy {
     pub version: String,
     pub log: AccessLog,
     process: Child,
-    directory: PathBuf,
-    text: Box<dyn Fn(&Example) -> String + Send>,
+    place: Place,
 }
 
 impl Envoy {
+    /// Starts Envoy and waits until it is ready. Another process may take a port between its choice and its use, so that
+    /// is tried again.
     pub fn start(
         example: &Example,
         directory: &Path,
@@ -47,38 +48,36 @@ impl Envoy {
         module: &Path,
         upstream: u16,
     ) -> Result<Self, String> {
+        let mut tries = 1;
+        loop {
+            match Self::start_once(example, directory, binary, module, upstream) {
+                Err(error) if error.contains("Address already in use") && tries < 3 => tries += 1,
+                other => return other,
+            }
+        }
+    }
+
+    fn start_once(
+        example: &Example,
+        directory: &Path,
+        binary: &Path,
+        module: &Path,
+        upstream: u16,
+    ) -> Result<Self, String> {
         let version = version(binary)?;
-        let old = version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor < 37);
-        let (port, admin) = (free_port()?, free_port()?);
         let access = directory.join("access.json");
         drop(std::fs::remove_file(&access));
-        let text = {
-            let (directory, module) = (directory.to_owned(), module.to_owned());
-            move |example: &Example| {
-                let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy-config").join(example.name);
-                let mut text = std::fs::read_to_string(path).expect("the example is there");
-                for (from, to) in &example.replaced {
-                    assert!(text.contains(from.as_str()), "`{from}` is not in {}", example.name);
-                    text = text.replace(from.as_str(), to);
-                }
-                if let Some(configuration) = &example.configuration {
-                    text = with_configuration(&text, configuration);
-                }
-                if old {
-                    text = text.replace("country_db_path", "city_db_path");
-                }
-                text.replace("port_value: 10000", &format!("port_value: {port}"))
-                    .replace("port_value: 9901", &format!("port_value: {admin}"))
-                    .replace("port_value: 8080", &format!("port_value: {upstream}"))
-                    .replace("/etc/envoy/session_risk.wasm", &module.display().to_string())
-                    .replace("/etc/envoy/", &format!("{}/", directory.display()))
-                    .replace("/var/log/envoy/", &format!("{}/", directory.display()))
-            }
+        let place = Place {
+            port: free_port()?,
+            admin: free_port()?,
+            upstream,
+            directory: directory.to_owned(),
+            module: module.to_owned(),
+            old: version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor < 37),
         };
         let bootstrap = directory.join("envoy.yaml");
-        let envoy_log = directory.join("envoy.log");
-        write(&bootstrap, &bootstrap_text(&text(example), directory, example.dynamic)?)?;
-        let log_file = std::fs::File::create(&envoy_log).map_err(|error| error.to_string())?;
+        write(&bootstrap, &bootstrap_text(&place.text(example)?, directory, example.dynamic)?)?;
+        let log_file = std::fs::File::create(directory.join("envoy.log")).map_err(|error| error.to_string())?;
         let process = Command::new(binary)
             .arg("-c")
             .arg(&bootstrap)
@@ -91,27 +90,20 @@ impl Envoy {
             .stderr(log_file)
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", binary.display()))?;
-        let mut envoy = Self {
-            port,
-            admin,
-            version,
-            log: AccessLog { path: access },
-            process,
-            directory: directory.to_owned(),
-            text: Box::new(text),
-        };
+        let (port, admin) = (place.port, place.admin);
+        let mut envoy = Self { port, admin, version, log: AccessLog { path: access }, process, place };
         envoy.wait_until_ready()?;
         Ok(envoy)
     }
 
     /// Everything that Envoy has logged.
     pub fn own_log(&self) -> String {
-        std::fs::read_to_string(self.directory.join("envoy.log")).unwrap_or_default()
+        std::fs::read_to_string(self.place.directory.join("envoy.log")).unwrap_or_default()
     }
 
     /// Pushes another listener to a gateway that was started with `dynamic`.
     pub fn push(&self, example: &Example) -> Result<(), String> {
-        bootstrap_text(&(self.text)(example), &self.directory, true).map(drop)
+        bootstrap_text(&self.place.text(example)?, &self.place.directory, true).map(drop)
     }
 
     /// A path of the admin interface.
@@ -137,33 +129,32 @@ impl Envoy {
         self.stat(&format!("wasmcustom.session_risk.{name}"))
     }
 
-    /// The process's id.
-    pub fn pid(&self) -> u32 {
-        self.process.id()
-    }
-
-    /// Waits until the process ends by itself.
-    pub fn wait(&mut self) {
-        drop(self.process.wait());
+    /// An error that says why, once the process has ended.
+    pub fn check_alive(&mut self) -> Result<(), String> {
+        let Ok(Some(status)) = self.process.try_wait() else { return Ok(()) };
+        let log = self.own_log();
+        // It says so in its log, and what to do about it is not obvious.
+        let hint = if log.contains("Envoy was compiled without support") {
+            "\nthis Envoy cannot run wasm modules; set ENVOY to another one, or unset it"
+        } else {
+            ""
+        };
+        Err(format!("Envoy has ended ({status}):\n{}{hint}", tail(&log)))
     }
 
     fn wait_until_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            if let Ok(Some(status)) = self.process.try_wait() {
-                let log = self.own_log();
-                let tail: Vec<&str> = log.lines().rev().take(15).collect();
-                let tail: Vec<&str> = tail.into_iter().rev().collect();
-                return Err(format!("Envoy ended at once ({status}):\n{}", tail.join("\n")));
-            }
-            if self.admin("/ready").trim() == "LIVE" {
-                return Ok(());
+        while self.admin("/ready").trim() != "LIVE" {
+            self.check_alive()?;
+            if interrupt::came() {
+                return Err("interrupted".to_owned());
             }
             if Instant::now() > deadline {
-                return Err(format!("Envoy was not ready within 30 s:\n{}", self.own_log()));
+                return Err(format!("Envoy was not ready within 30 s:\n{}", tail(&self.own_log())));
             }
             std::thread::sleep(Duration::from_millis(30));
         }
+        Ok(())
     }
 }
 
@@ -202,6 +193,43 @@ pub fn find(version: Option<&str>) -> Result<PathBuf, String> {
     }
 }
 
+/// What an example's own ports and paths become.
+struct Place {
+    port: u16,
+    admin: u16,
+    upstream: u16,
+    directory: PathBuf,
+    module: PathBuf,
+    /// Older than 1.37.
+    old: bool,
+}
+
+impl Place {
+    fn text(&self, example: &Example) -> Result<String, String> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy-config").join(example.name);
+        let mut text =
+            std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        for (from, to) in &example.replaced {
+            assert!(text.contains(from.as_str()), "`{from}` is not in {}", example.name);
+            text = text.replace(from.as_str(), to);
+        }
+        if let Some(configuration) = &example.configuration {
+            text = with_configuration(&text, configuration);
+        }
+        if self.old {
+            text = text.replace("country_db_path", "city_db_path");
+        }
+        let directory = format!("{}/", self.directory.display());
+        Ok(text
+            .replace("port_value: 10000", &format!("port_value: {}", self.port))
+            .replace("port_value: 9901", &format!("port_value: {}", self.admin))
+            .replace("port_value: 8080", &format!("port_value: {}", self.upstream))
+            .replace("/etc/envoy/session_risk.wasm", &self.module.display().to_string())
+            .replace("/etc/envoy/", &directory)
+            .replace("/var/log/envoy/", &directory))
+    }
+}
+
 fn with_configuration(text: &str, configuration: &str) -> String {
     let begin = text.find("configuration: # session-risk begins").expect("the example marks where it begins");
     let end = text.find("# session-risk ends").expect("the example marks where it ends");
@@ -233,6 +261,12 @@ fn bootstrap_text(text: &str, directory: &Path, dynamic: bool) -> Result<String,
         file.display()
     );
     Ok(format!("{}{}{dynamic}", &text[..begin], &text[end..]))
+}
+
+/// The last lines of a log.
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(15)..].join("\n")
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -10,11 +10,15 @@ const NETWORKS: &str = include_str!("../../envoy-config/demo-networks.csv");
 pub fn write(directory: &Path) -> Result<(), String> {
     let given = |name| std::env::var_os(name).map(PathBuf::from);
     let (country, asn) = (directory.join("country.mmdb"), directory.join("asn.mmdb"));
-    if let (Some(given_country), Some(given_asn)) = (given("GEOIP_COUNTRY_DB"), given("GEOIP_ASN_DB")) {
-        for (from, to) in [(given_country, country), (given_asn, asn)] {
-            std::fs::copy(&from, &to).map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
+    match (given("GEOIP_COUNTRY_DB"), given("GEOIP_ASN_DB")) {
+        (None, None) => {}
+        (Some(given_country), Some(given_asn)) => {
+            for (from, to) in [(given_country, country), (given_asn, asn)] {
+                std::fs::copy(&from, &to).map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
+            }
+            return Ok(());
         }
-        return Ok(());
+        _ => return Err("set both GEOIP_COUNTRY_DB and GEOIP_ASN_DB, or neither".to_owned()),
     }
     let mut countries = Writer::new("Session-Risk-Demo-Country");
     let mut systems = Writer::new("Session-Risk-Demo-ASN");

@@ -1,9 +1,13 @@
 //! An identity provider for tests: an RSA key made on the spot, its JWKS, and RS256 tokens with any claims (RFC 7515).
 
+use super::server::{Answer, Server};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rsa::{Generate, PrivateKey, sha2::Sha256, traits::PublicKeyParts};
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// Issuer of the tokens.
 pub const ISSUER: &str = "https://idp.test";
@@ -45,6 +49,18 @@ impl Identity {
         let signed = format!("{}.{}", part(&header), part(&payload));
         let signature = self.key.pkcs1v15_sign::<Sha256>(signed.as_bytes()).expect("a key of 2048 bits signs");
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// Hands out tokens to whoever posts claims as JSON: what a person needs to try the gateway by hand.
+    pub fn serve(self: &Arc<Self>) -> std::io::Result<Server> {
+        let identity = Arc::clone(self);
+        Server::start(move |request| {
+            let (status, body) = match serde_json::from_slice::<Value>(&request.body) {
+                Ok(claims) if claims.is_object() => (200, identity.token(claims)),
+                _ => (400, "post claims as a JSON object: {\"sub\": \"me\", \"sid\": \"1\"}\n".to_owned()),
+            };
+            Answer { status, content_type: "text/plain", body }
+        })
     }
 }
 

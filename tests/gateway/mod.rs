@@ -9,6 +9,8 @@ pub mod client;
 pub mod envoy;
 pub mod geo;
 pub mod identity;
+pub mod interrupt;
+pub mod server;
 pub mod upstream;
 
 pub use client::{Client, Reply, Request};
@@ -16,13 +18,17 @@ pub use envoy::{Envoy, Example};
 pub use identity::Identity;
 pub use upstream::Upstream;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// A gateway with everything around it.
 pub struct Gateway {
     pub envoy: Envoy,
     pub upstream: Upstream,
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
 }
 
 impl Gateway {
@@ -30,7 +36,7 @@ impl Gateway {
     pub fn start(example: &Example, directory: &Path, binary: &Path, module: &Path) -> Result<Self, String> {
         std::fs::create_dir_all(directory).map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
         let upstream = Upstream::start()?;
-        let identity = Identity::new();
+        let identity = Arc::new(Identity::new());
         let write = |name: &str, text: &str| {
             let path = directory.join(name);
             std::fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
@@ -41,9 +47,13 @@ impl Gateway {
         Ok(Self { envoy, upstream, identity })
     }
 
-    /// Waits until Envoy ends, as it does on Ctrl-C.
-    pub fn wait(mut self) {
-        self.envoy.wait();
+    /// Keeps the gateway until this process is asked to end. It is an error when Envoy ends before.
+    pub fn wait(mut self) -> Result<(), String> {
+        while !interrupt::came() {
+            self.envoy.check_alive()?;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     pub fn client(&self) -> Client {
