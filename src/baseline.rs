@@ -204,12 +204,17 @@ impl Baseline {
         }
     }
 
+    /// The gap before this request, as `pace` has it. Below 64 ms nothing is told apart: calls in parallel are no haste.
+    pub fn gap(&self, facts: &Facts) -> u16 {
+        log2(facts.now.since(self.learned).millis().max(64))
+    }
+
     /// How often targets are new, and how fast requests follow each other.
     fn learn_rhythm(&mut self, facts: &Facts) {
         if self.requests == 0 {
             self.novelty = usual_novelty(facts.actor);
         } else {
-            let gap = log2(facts.now.since(self.learned).millis());
+            let gap = self.gap(facts);
             // A hurry must last before it becomes the pace; the first gaps only begin to say what that is.
             let hurried = gap.saturating_add(1_024) < self.pace;
             let span = if self.requests < 4 {
@@ -279,7 +284,7 @@ fn towards(average: u16, value: u16, span: u16) -> u16 {
 
 /// Base-2 logarithm in 1/1024, with the fraction taken as linear (at most .09 too low). 0 and 1 give 1, which tells a
 /// pace from none.
-pub fn log2(value: u64) -> u16 {
+fn log2(value: u64) -> u16 {
     let Some(whole) = value.checked_ilog2().filter(|whole| *whole > 0) else { return 1 };
     let above = value.saturating_sub(1u64.wrapping_shl(whole));
     let fraction = above.saturating_mul(1024).wrapping_shr(whole);

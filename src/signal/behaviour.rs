@@ -1,7 +1,7 @@
 //! How a session acts: exports at a rate unlike before, a mix of actions that left its own past.
 
 use crate::{
-    baseline::{Baseline, MATURE, category, log2},
+    baseline::{Baseline, MATURE, category},
     facts::{Access, Actor, Facts},
     signal::{Change, Kind, Scene, Signal, Signals},
 };
@@ -67,8 +67,7 @@ fn hurry(past: &Baseline, facts: &Facts) -> u16 {
     if past.requests < 4 {
         return 0;
     }
-    let gap = log2(facts.now.since(past.learned).millis());
-    let beyond = past.pace.saturating_sub(gap).saturating_sub(768);
+    let beyond = past.pace.saturating_sub(past.gap(facts)).saturating_sub(768);
     beyond.saturating_mul(2).saturating_sub(beyond / 5).min(1_434)
 }
 
