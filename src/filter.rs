@@ -3,7 +3,7 @@
 
 use crate::{
     audit,
-    engine::{Assessment, Engine},
+    engine::Assessment,
     facts::{Access, Facts, Outcome, headers::Headers},
     host::{Effect, Host, LogLevel},
     intake::{self, McpCall, Target},
@@ -148,18 +148,8 @@ impl Stream {
         }
         let Self::Forwarded(forwarded) = self else { return self };
         let Forwarded { facts, admitted, suspicious } = *forwarded;
-        let accepted = !matches!(outcome.status, 401 | 403);
-        if !admitted {
-            if accepted {
-                let now = host.now();
-                root.keep(host, &Work::Admit(facts, outcome, now));
-            }
-        } else if suspicious || Engine::worth_observing(&facts, &outcome) {
-            let now = host.now();
-            let kept = root.keep(host, &Work::Observe(facts, outcome, now));
-            if let Kept::Observed(Some(signal)) = kept {
-                host.apply(Effect::Count(Counter::Signal(signal.kind.number()), 1));
-            }
+        if let Some(signal) = root.answered(host, &facts, admitted, suspicious, outcome) {
+            host.apply(Effect::Count(Counter::Signal(signal.kind.number()), 1));
         }
         Self::Finished
     }

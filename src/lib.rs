@@ -25,6 +25,7 @@
 //! | [`config`], [`intake`] | the configuration; headers into facts |
 //! | [`response`], [`audit`], [`metrics`] | what everyone is told |
 //! | [`host`], [`filter`], [`root`] | the shell |
+//! | `replay` (feature `cli`) | access logs and labelled traces through the same code |
 #![cfg_attr(not(target_os = "wasi"), forbid(unsafe_code))]
 
 pub mod audit;
@@ -41,6 +42,8 @@ pub mod intake;
 pub mod manual;
 pub mod metrics;
 pub mod policy;
+#[cfg(feature = "cli")]
+pub mod replay;
 pub mod response;
 pub mod root;
 pub mod score;

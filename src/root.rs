@@ -4,7 +4,7 @@
 use crate::{
     bounds::{CAS_TRIES, PENDING_UPDATES, SESSION_BYTES},
     config::{Config, ConfigError},
-    engine::Assessment,
+    engine::{Assessment, Engine},
     facts::{Facts, Outcome},
     host::{Effect, Host, LogLevel},
     metrics::Counter,
@@ -122,6 +122,34 @@ impl Root {
             if self.run(host, &work).1 {
                 self.waiting.push_back(work);
             }
+        }
+    }
+
+    /// Learns how the upstream answered a request that was forwarded. A session that is not in the table enters it here,
+    /// once the upstream has accepted it; most other answers teach nothing and cost nothing.
+    pub fn answered(
+        &mut self,
+        host: &mut dyn Host,
+        facts: &Facts,
+        admitted: bool,
+        suspicious: bool,
+        outcome: Outcome,
+    ) -> Option<Signal> {
+        let accepted = !matches!(outcome.status, 401 | 403);
+        if !admitted {
+            if accepted {
+                let now = host.now();
+                self.keep(host, &Work::Admit(*facts, outcome, now));
+            }
+            return None;
+        }
+        if !suspicious && !Engine::worth_observing(facts, &outcome) {
+            return None;
+        }
+        let now = host.now();
+        match self.keep(host, &Work::Observe(*facts, outcome, now)) {
+            Kept::Observed(signal) => signal,
+            Kept::Assessed(..) | Kept::Failed => None,
         }
     }
 

@@ -1,10 +1,17 @@
-//! The command line: checks a configuration before a gateway loads it, and prints the schema and the catalogue.
+//! The command line: checks a configuration before a gateway loads it, replays logs, evaluates labelled traces, and prints
+//! the schema and the catalogue.
 //! It decides nothing itself: what a configuration means is the library's.
 
 #[path = "session-risk/check.rs"]
 mod check;
+#[path = "session-risk/eval.rs"]
+mod eval;
+#[path = "session-risk/replay.rs"]
+mod replay;
 #[path = "session-risk/signals.rs"]
 mod signals;
+#[path = "session-risk/trace.rs"]
+mod trace;
 
 use clap::{Parser, Subcommand};
 use session_risk::config::schema;
@@ -34,6 +41,23 @@ Exit codes:
   1  it has problems; each is named on standard error with its place
   2  the file cannot be read";
 
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  session-risk replay access.jsonl --config filter.json
+  zcat access.jsonl.gz | session-risk replay - --config filter.json --jsonl > decisions.jsonl
+
+A line is a JSON object. Needed: ts (ms), session, method, path. Read if there: subject, actor, mcp_method, tool,
+target, scope, ip, asn, country, lat, lon, ua, ja4, posture, binding, status, bytes_out. Sorted by time.
+Routes, tools, weights, levels, rules and table are the configuration's; the identity is what the line says.";
+
+const EVAL_EXAMPLES: &str = "\
+Example:
+  session-risk eval traces/ --json figures.json
+
+Each line has label {attack, scenario, source}; labels never reach the scorer. A session is flagged by its first
+decision that is not allow. Flags before the first attack request count as early, in benign sessions as friction;
+restrictions by a hard criterion (posture, declared scope) count apart as policy_restricts.";
+
 #[derive(Parser)]
 #[command(name = "session-risk", version, about = "Checks and explains configurations of the Session Risk filter")]
 #[command(after_help = EXIT_CODES, disable_help_subcommand = true)]
@@ -52,6 +76,24 @@ enum Command {
         /// Print the effective configuration, every default filled in; the secret is not shown
         #[arg(long)]
         print: bool,
+    },
+    /// Replays an access log: what the gateway would have decided, and why
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay {
+        #[command(flatten)]
+        inputs: trace::Inputs,
+        /// Print every decision as one JSON line; the summary then goes to standard error
+        #[arg(long)]
+        jsonl: bool,
+    },
+    /// Measures detection and friction on labelled traces, with simple rules beside them
+    #[command(after_help = EVAL_EXAMPLES)]
+    Eval {
+        #[command(flatten)]
+        inputs: trace::Inputs,
+        /// Write the figures to this file as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
     },
     /// Prints the JSON schema of the filter configuration, for editors
     #[command(after_help = "Example:\n  session-risk schema > session-risk.schema.json")]
@@ -72,6 +114,8 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
+        Command::Replay { inputs, jsonl } => return done(replay::run(&inputs, jsonl)),
+        Command::Eval { inputs, json } => return done(eval::run(&inputs, json.as_deref())),
         Command::Schema => pretty(&schema::schema()).map(|()| ExitCode::SUCCESS),
         Command::Signals => signals::print().map(|()| ExitCode::SUCCESS),
     };
@@ -84,6 +128,12 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn done(result: Result<(), String>) -> ExitCode {
+    let Err(message) = result else { return ExitCode::SUCCESS };
+    let _ = writeln!(io::stderr().lock(), "error: {message}");
+    ExitCode::from(2)
 }
 
 /// The text of a file, or a message that says which file and what to do.
