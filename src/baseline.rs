@@ -67,6 +67,8 @@ pub struct Baseline {
     pub switches: u8,
     /// Minutes since the epoch of the last switch.
     pub switched: u32,
+    /// Autonomous systems taken up after the first one; saturates.
+    pub moves: u8,
     /// Position of the last request that had one.
     pub location: Option<Location>,
     /// Known clients, most recent first.
@@ -123,6 +125,12 @@ impl Baseline {
     /// Whether this autonomous system is known.
     pub fn knows_asn(&self, asn: u32) -> bool {
         self.known_networks().any(|known| known.asn == asn)
+    }
+
+    /// Whether this session changes its autonomous system every few requests, as work that is scheduled across clouds
+    /// does: it stayed fewer than 20 requests at one, on average.
+    pub fn restless(&self) -> bool {
+        self.requests < u32::from(self.moves).saturating_add(1).saturating_mul(20)
     }
 
     /// Whether this target was touched before. A linear counter answers `true` for some that were not, never the reverse.
@@ -235,6 +243,12 @@ impl Baseline {
     }
 
     fn learn_network(&mut self, facts: &Facts) {
+        if let Some(asn) = facts.network.asn
+            && self.networks.iter().flatten().next().is_some()
+            && !self.knows_asn(asn)
+        {
+            self.moves = self.moves.saturating_add(1);
+        }
         if self.is_switch(facts) {
             self.switches = self.switches_with(facts);
             self.switched = facts.now.seconds() / 60;

@@ -76,7 +76,8 @@ impl Engine {
     pub fn observe(&self, facts: &Facts, outcome: &Outcome, session: &mut Session, now: Timestamp) -> Option<Signal> {
         let now = now.max(session.seen);
         session.baseline.learn_outcome(outcome, facts.action.access);
-        let signal = signal::probing::observe(&mut session.baseline, outcome, &self.weights)?;
+        let signal =
+            signal::probing::observe(&mut session.baseline, outcome, facts.action.route.is_some(), &self.weights)?;
         session.evidence.absorb(&signal, dated(session, now));
         Some(signal)
     }

@@ -167,14 +167,14 @@ catalogue! {
         "a mature session reaches for a tier it never used; strongest for services, whose work repeats";
     12 ScopeWidened "scope_widened" Privilege 10 240 min Assumed ["NHI5", "ASI03"]
         "the granted scope grew in mid-session without a fresh authentication";
-    13 OutOfScope "out_of_scope" Privilege 30 240 min Rule ["ASI02", "ASI03", "NHI5"]
-        "a tool that the token does not declare";
+    13 OutOfScope "out_of_scope" Privilege 3 240 min Rule ["ASI02", "ASI03", "NHI5"]
+        "a tool that the token does not declare: a rule denies it; as evidence it says little (agents explore)";
     14 BulkExport "bulk_export" Behaviour 25 30 min Assumed ["ASI02", "NHI2", "DE.CM"]
         "new targets exported at a rate unlike this session until now (Bernoulli CUSUM)";
     15 MixDrift "mix_drift" Behaviour 8 30 min Assumed ["ASI01", "ASI10", "DE.CM"]
         "the mix of reads, writes, exports and administration left its own past (chi-square)";
-    16 ErrorProbing "error_probing" Behaviour 15 10 min Assumed ["DE.CM"]
-        "a streak of 401, 403 and 404 answers (Bernoulli CUSUM)";
+    16 ErrorProbing "error_probing" Behaviour 25 10 min Assumed ["DE.CM"]
+        "a streak of 403 and 404 answers (Bernoulli CUSUM): scanners, hardly ever owners";
     17 DuplicateIdentity "duplicate_identity" Identity 30 240 min Rule ["NHI4"]
         "two credentials in one request: something between client and gateway is confused or hostile";
     18 MalformedIdentity "malformed_identity" Identity 10 240 min Rule ["NHI4"]
@@ -313,9 +313,20 @@ impl Scene<'_> {
 
     /// Whether everything that can be seen of the client is as before: User-Agent with version, and TLS fingerprint.
     pub fn same_client(&self) -> bool {
-        let device = &self.facts.device;
-        let agent = device.user_agent.is_some() && self.baseline.user_agents.contains(&device.user_agent);
-        agent && device.ja4.is_none_or(|ja4| self.baseline.ja4.contains(&ja4))
+        let ja4 = self.facts.device.ja4;
+        self.same_user_agent() && ja4.is_none_or(|ja4| self.baseline.ja4.contains(&ja4))
+    }
+
+    /// Whether the User-Agent is as before, version included.
+    pub fn same_user_agent(&self) -> bool {
+        let user_agent = self.facts.device.user_agent;
+        user_agent.is_some() && self.baseline.user_agents.contains(&user_agent)
+    }
+
+    /// Whether the request comes from a /24 or /48 that the session has used before.
+    pub fn known_prefix(&self) -> bool {
+        let prefix = self.facts.network.prefix;
+        prefix.is_some_and(|prefix| self.baseline.known_networks().any(|known| known.prefix == prefix))
     }
 
     /// Whether the credential is bound to a key, and the key is as before.

@@ -1,6 +1,6 @@
 //! The command line as a person or a pipeline meets it: output, standard error and exit code of the real binary.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects, missing_docs)]
 
 use std::{
     io::Write,
@@ -221,4 +221,60 @@ fn help_has_examples_and_exit_codes() {
         let example = format!("\n  session-risk {command}");
         assert!(ran.code == 0 && ran.out.contains("Example") && ran.out.contains(&example), "{command}: {}", ran.out);
     }
+}
+
+/// An API key that works from one place and then, labelled as an attack or not, from another; and a line that is none.
+fn trace(attack: bool) -> String {
+    let mut lines = String::from("{\"ts\": \"yesterday\"}\n");
+    for n in 0u64..40 {
+        let moved = n >= 30;
+        let (ip, asn, country) = if moved { ("128.199.64.9", 14_061, "SG") } else { ("84.128.1.1", 3_320, "DE") };
+        let line = serde_json::json!({
+            "ts": 1_770_000_000_000u64 + n * 60_000, "session": "k1", "subject": "s", "actor": "api_key",
+            "method": "GET", "path": "/v1/orders", "ip": ip, "asn": asn, "country": country, "status": 200,
+            "label": { "attack": attack && moved, "scenario": "key", "source": "synthetic" },
+        });
+        lines.push_str(&format!("{line}\n"));
+    }
+    lines
+}
+
+#[test]
+fn replay_says_what_would_have_been_decided() {
+    let ran = run(&["replay", "-", "--jsonl"], &trace(true));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let decisions: Vec<serde_json::Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let actions: Vec<&str> = decisions.iter().map(|decision| decision["action"].as_str().unwrap()).collect();
+    assert_eq!(actions.len(), 40);
+    assert!(actions.iter().take(30).all(|action| *action == "allow"));
+    assert_eq!(actions.get(30), Some(&"restrict"));
+    assert!(ran.err.contains("standard input") || ran.err.contains("-, line 1: `ts`"), "{}", ran.err);
+    assert!(ran.err.contains("40 requests, 1 malformed"), "{}", ran.err);
+}
+
+#[test]
+fn eval_tells_detection_from_friction() {
+    let file = std::env::temp_dir().join(format!("session-risk-eval-{}.json", std::process::id()));
+    let name = file.to_str().unwrap();
+    let figures = |attack| -> serde_json::Value {
+        let ran = run(&["eval", "-", "--json", name], &trace(attack));
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap()
+    };
+    let attacked = figures(true);
+    let scenario = &attacked["scenarios"]["key"];
+    assert_eq!((&scenario["detected"], &scenario["requests_to_flag_median"]), (&1.into(), &1.into()));
+    assert_eq!(attacked["friction"]["sessions"], 0);
+    let benign = figures(false);
+    assert_eq!(benign["friction"]["per_1000_sessions"], 1000.0);
+    assert_eq!(benign["baselines"]["login_only"]["friction_per_1000"], 0.0);
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn a_trace_without_labels_or_a_file_that_is_not_there_is_an_error() {
+    let ran = run(&["eval", "-"], r#"{"ts":1,"session":"s","method":"GET","path":"/"}"#);
+    assert!(ran.code == 2 && ran.err.contains("label"), "{}", ran.err);
+    let ran = run(&["replay", "no-such-file.jsonl"], "");
+    assert!(ran.code == 2 && ran.err.contains("no-such-file.jsonl"), "{}", ran.err);
 }

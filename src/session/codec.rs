@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Version of this layout; part of every bucket's header, so that a new layout meets no old bytes.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Minutes are stored in 24 bits from 2020 on, which lasts until 2051.
 const MINUTES_2020: u32 = 26_297_280;
@@ -84,6 +84,7 @@ pub fn encode(session: &Session) -> [u8; SESSION_BYTES] {
     ] {
         out.u16(count);
     }
+    out.u8(past.moves);
     let mut lines = session.evidence.lines();
     for _ in 0..LEDGER_LINES {
         // Five bits of kind, eleven of strength in 1/32 deciban.
@@ -179,6 +180,7 @@ fn read_rest(input: &mut Reader<'_>, past: &mut Baseline) -> Result<(), CodecErr
     past.writes = input.u16()?;
     past.exports = input.u16()?;
     past.volume = input.u16()?;
+    past.moves = input.u8()?;
     Ok(())
 }
 

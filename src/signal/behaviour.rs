@@ -15,7 +15,7 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
         signals.raise(Signal { kind: Kind::BulkExport, weight: full, change: exports });
     } else if target_sum(past, facts) >= TARGET_ALARM {
         // People work through lists at the end of a month; an agent that does has left its task.
-        let weight = if facts.actor == Actor::Agent { full } else { full.scaled(3, 10) };
+        let weight = if facts.actor == Actor::Agent { full } else { full.scaled(1, 4) };
         signals.raise(Signal { kind: Kind::BulkExport, weight, change: Change::Targets });
     }
     if past.requests >= MATURE.saturating_mul(2) && facts.action.access != Access::Read {

@@ -17,6 +17,12 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     };
     // Who has just authenticated again may bring a new key.
     let weight = scene.weight(kind);
-    let weight = if kind == Kind::BindingChanged && scene.fresh { weight.scaled(1, 4) } else { weight };
+    let at_home = scene.same_client() && scene.known_prefix();
+    let weight = match kind {
+        Kind::BindingChanged if scene.fresh => weight.scaled(1, 4),
+        // The same client in the same place: a key store that was reset, more often than a thief.
+        Kind::BindingChanged | Kind::BindingLost if at_home => weight.scaled(3, 5),
+        _ => weight,
+    };
     signals.raise(Signal { kind, weight, change: Change::None });
 }

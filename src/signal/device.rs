@@ -31,14 +31,10 @@ fn user_agent(scene: Scene<'_>, signals: &mut Signals) {
         Some(known) if new.version < known.version => full.scaled(1, 2),
         Some(_) => return,
         // Where the session has always been, somebody else's client is less likely than another tool of the owner's.
-        None if known_prefix(scene) => full.scaled(1, 2),
+        None if scene.known_prefix() => full.scaled(1, 2),
         None => full,
     };
     signals.raise(Signal { kind: Kind::UserAgentChanged, weight, change: Change::UserAgent(old, new) });
-}
-
-fn known_prefix(scene: Scene<'_>) -> bool {
-    scene.facts.network.prefix.is_some_and(|prefix| scene.baseline.known_networks().any(|known| known.prefix == prefix))
 }
 
 fn posture(scene: Scene<'_>, signals: &mut Signals) {

@@ -64,14 +64,23 @@ fn familiar(scene: Scene<'_>, usual: NetworkKind) -> impl Fn(Decibans) -> Deciba
     let person = matches!(scene.facts.actor, Actor::Human | Actor::Agent);
     let (numerator, denominator) = if scene.same_key() {
         (1, 4)
+    } else if person && scene.same_user_agent() && scene.rested() {
+        // A traveller: hours later, somewhere else, with the same device. Another network may change its JA4.
+        if scene.same_client() { (1, 3) } else { (2, 5) }
+    } else if person && scene.same_user_agent() && machines(now) && machines(usual) {
+        // A relay's exits: traffic that already came from one comes from another.
+        (1, 2)
     } else if !scene.same_client() {
         (1, 1)
-    } else if person && scene.rested() {
-        // A traveller: hours later, somewhere else, with the same device.
-        (1, 3)
-    } else if person && now != NetworkKind::Access {
-        // A VPN or relay switched on.
+    } else if person {
+        // A VPN or relay switched on. Of strangers hardly one in ten brings the very same client.
         (1, 2)
+    } else if scene.repetitive()
+        && scene.baseline.restless()
+        && (scene.baseline.moves >= 2 || machines(now) && machines(usual))
+    {
+        // Jobs that are scheduled across clouds: the session has always moved like this.
+        (1, 4)
     } else if scene.facts.actor == Actor::Service && now == NetworkKind::Hosting && usual == NetworkKind::Hosting {
         // A workload that is scheduled onto another cloud or region. Not so a key: whoever has it may copy the client too.
         (1, 2)
@@ -79,6 +88,10 @@ fn familiar(scene: Scene<'_>, usual: NetworkKind) -> impl Fn(Decibans) -> Deciba
         (1, 1)
     };
     move |weight| weight.scaled(numerator, denominator)
+}
+
+fn machines(kind: NetworkKind) -> bool {
+    kind != NetworkKind::Access
 }
 
 /// Switches back and forth from which two networks are said to take turns: A, B, A, B.

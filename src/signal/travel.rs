@@ -30,7 +30,12 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
         // Within a country it is mostly the database that travels: carriers' addresses are placed at their offices.
         let country = scene.baseline.known_networks().next().and_then(|known| known.country);
         let abroad = country.is_none() || network.country.is_none() || country != network.country;
-        let weight = if abroad && !scene.same_key() { full } else { full.scaled(1, 5) };
+        let weight = match (abroad && !scene.same_key(), scene.same_client()) {
+            (false, _) => full.scaled(1, 5),
+            // A VPN that no list knows travels as fast, and brings the same client.
+            (true, true) => full.scaled(1, 2),
+            (true, false) => full,
+        };
         signals.raise(Signal { kind: Kind::ImpossibleTravel, weight, change: Change::Travel(kilometres, minutes) });
     }
 }

@@ -208,7 +208,7 @@ fn known_network() -> BoxedStrategy<KnownNetwork> {
 
 fn baseline() -> BoxedStrategy<Baseline> {
     let counters = (0..0x0100_0000u32, storable_time(), any::<u8>(), 26_297_281..43_000_000u32, any::<[u16; 5]>());
-    let places = (uniform4(option::of(known_network())), option::of(location()));
+    let places = (uniform4(option::of(known_network())), option::of(location()), any::<u8>());
     let clients = (option::of(user_agent()), option::of(user_agent()), any::<[u32; 2]>());
     let posture = (option::of(posture()), seconds());
     let grants = (digest(), digest(), any::<u8>(), tier(), any::<u32>());
@@ -217,7 +217,7 @@ fn baseline() -> BoxedStrategy<Baseline> {
         .prop_map(
             |(
                 (requests, learned, switches, switched, [export_sum, error_sum, writes, exports, volume]),
-                (networks, location),
+                (networks, location, moves),
                 (first, second, ja4),
                 (posture, posture_since),
                 (binding, scope, scope_size, tier, endpoints),
@@ -228,6 +228,7 @@ fn baseline() -> BoxedStrategy<Baseline> {
                 networks,
                 switches,
                 switched,
+                moves,
                 location,
                 user_agents: [first, second],
                 ja4,

@@ -369,7 +369,7 @@ fn error_probing() -> Scenario {
     for number in 0..6 {
         story.step("GET", &format!("/guess/{number}"), String::new(), None).answered(404);
     }
-    story.passes_because("GET", "/orders/1", "allow", &["error_probing"]);
+    story.refused("GET", "/orders/1", (401, "step_up"), &["insufficient_user_authentication"]);
     story.told()
 }
 
