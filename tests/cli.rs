@@ -278,3 +278,20 @@ fn a_trace_without_labels_or_a_file_that_is_not_there_is_an_error() {
     let ran = run(&["replay", "no-such-file.jsonl"], "");
     assert!(ran.code == 2 && ran.err.contains("no-such-file.jsonl"), "{}", ran.err);
 }
+
+#[test]
+fn explain_tells_what_changed_and_which_rule_acted() {
+    let ran = run(&["explain", "k1", "-"], &trace(true));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for part in [
+        "(30 requests with nothing",
+        "request 31:",
+        "DE -> SG",
+        "AS3320 -> AS14061",
+        "restrict, by rule `api-key-high`",
+    ] {
+        assert!(ran.out.contains(part), "{part} is not in\n{}", ran.out);
+    }
+    let ran = run(&["explain", "somebody", "-"], &trace(true));
+    assert!(ran.code == 2 && ran.err.contains("`somebody`"), "{}", ran.err);
+}

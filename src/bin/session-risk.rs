@@ -6,6 +6,8 @@
 mod check;
 #[path = "session-risk/eval.rs"]
 mod eval;
+#[path = "session-risk/explain.rs"]
+mod explain;
 #[path = "session-risk/replay.rs"]
 mod replay;
 #[path = "session-risk/signals.rs"]
@@ -94,6 +96,17 @@ enum Command {
         /// Write the figures to this file as JSON
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+        /// Evaluate again with each signal left out in turn; takes as many runs as there are signals
+        #[arg(long)]
+        ablation: bool,
+    },
+    /// Tells one session's life: what raised its score, how it decayed, which rule acted
+    #[command(after_help = "Example:\n  session-risk explain 3f9c0a access.jsonl.gz --config filter.json")]
+    Explain {
+        /// The session, as the trace names it
+        session: String,
+        #[command(flatten)]
+        inputs: trace::Inputs,
     },
     /// Prints the JSON schema of the filter configuration, for editors
     #[command(after_help = "Example:\n  session-risk schema > session-risk.schema.json")]
@@ -115,7 +128,8 @@ fn main() -> ExitCode {
             }
         },
         Command::Replay { inputs, jsonl } => return done(replay::run(&inputs, jsonl)),
-        Command::Eval { inputs, json } => return done(eval::run(&inputs, json.as_deref())),
+        Command::Eval { inputs, json, ablation } => return done(eval::run(&inputs, json.as_deref(), ablation)),
+        Command::Explain { session, inputs } => return done(explain::run(&inputs, &session)),
         Command::Schema => pretty(&schema::schema()).map(|()| ExitCode::SUCCESS),
         Command::Signals => signals::print().map(|()| ExitCode::SUCCESS),
     };

@@ -1,8 +1,8 @@
 //! `session-risk eval`: the figures of labelled traces, with simple rules beside them.
 
-use crate::trace::Inputs;
+use crate::trace::{Inputs, Lines};
 use serde_json::{Value, json};
-use session_risk::replay::eval::Evaluation;
+use session_risk::{replay::eval::Evaluation, signal::CATALOGUE};
 use sha2::{Digest, Sha256};
 use std::{
     io::{self, Write},
@@ -10,14 +10,12 @@ use std::{
 };
 
 /// Evaluates and prints; writes the figures to `file` too if asked for.
-pub(crate) fn run(inputs: &Inputs, file: Option<&Path>) -> Result<(), String> {
+pub(crate) fn run(inputs: &Inputs, file: Option<&Path>, ablation: bool) -> Result<(), String> {
     let config = inputs.configuration()?;
-    let mut evaluation = Evaluation::default();
-    let lines = inputs.run(&config, &mut |replay, record| {
-        let step = replay.step(record);
-        evaluation.take(record, step.as_ref(), replay.rules());
-        Ok(())
-    })?;
+    if ablation && inputs.standard_input() {
+        return Err("`--ablation` reads the traces many times: name files, not `-`".to_owned());
+    }
+    let (evaluation, lines) = evaluate(inputs, &config)?;
     if evaluation.sessions() == 0 {
         return Err("no line has a `label`: evaluate labelled traces, or use `session-risk replay`".to_owned());
     }
@@ -28,11 +26,56 @@ pub(crate) fn run(inputs: &Inputs, file: Option<&Path>) -> Result<(), String> {
         members.insert("config_sha256".to_owned(), json!(hex));
         members.insert("malformed_lines".to_owned(), json!(lines.malformed));
     }
+    if ablation {
+        let without = ablate(inputs, &config)?;
+        if let Value::Object(members) = &mut figures {
+            members.insert("ablation".to_owned(), without);
+        }
+    }
     if let Some(file) = file {
         std::fs::write(file, format!("{figures:#}\n"))
             .map_err(|error| format!("`{}` cannot be written: {error}", file.display()))?;
     }
     print(&figures).map_err(|error| format!("the output cannot be written: {error}"))
+}
+
+fn evaluate(inputs: &Inputs, config: &Value) -> Result<(Evaluation, Lines), String> {
+    let mut evaluation = Evaluation::default();
+    let lines = inputs.run(config, &mut |replay, record| {
+        let step = replay.step(record);
+        evaluation.take(record, step.as_ref(), replay.rules());
+        Ok(())
+    })?;
+    Ok((evaluation, lines))
+}
+
+/// `macro_hijack` and friction with the weight of one signal after the other set to 0.
+fn ablate(inputs: &Inputs, config: &Value) -> Result<Value, String> {
+    let mut rows = serde_json::Map::new();
+    for (number, row) in CATALOGUE.iter().enumerate() {
+        // Nobody minds if standard error is closed.
+        let _ = writeln!(
+            io::stderr().lock(),
+            "ablation {}/{}: without {}",
+            number.saturating_add(1),
+            CATALOGUE.len(),
+            row.name
+        );
+        let mut config = config.clone();
+        if let Value::Object(members) = &mut config {
+            let weights = members.entry("weights").or_insert_with(|| json!({}));
+            if let Value::Object(weights) = weights {
+                weights.insert(row.name.to_owned(), json!(0));
+            }
+        }
+        let figures = evaluate(inputs, &config)?.0.figures();
+        let friction = figures.get("friction").and_then(|friction| friction.get("per_1000_sessions"));
+        rows.insert(
+            row.name.to_owned(),
+            json!({ "macro_hijack": figures.get("macro_hijack"), "friction_per_1000": friction }),
+        );
+    }
+    Ok(Value::Object(rows))
 }
 
 fn print(figures: &Value) -> io::Result<()> {
@@ -80,10 +123,15 @@ fn print(figures: &Value) -> io::Result<()> {
             writeln!(out, "{class:<42}{:>9}", shown(value))?;
         }
     }
-    writeln!(out, "\n{:<42}{:>9}{:>9}", "simple rules", "FRICTION", "HIJACK")?;
-    for (name, row) in object("baselines") {
-        let of = |field: &str| row.get(field).map_or(String::new(), shown);
-        writeln!(out, "{name:<42}{:>9}{:>9}", of("friction_per_1000"), of("macro_hijack"))?;
+    for (title, section) in [("simple rules", "baselines"), ("without the signal", "ablation")] {
+        let rows = object(section);
+        if !rows.is_empty() {
+            writeln!(out, "\n{title:<42}{:>9}{:>9}", "FRICTION", "HIJACK")?;
+        }
+        for (name, row) in rows {
+            let of = |field: &str| row.get(field).map_or(String::new(), shown);
+            writeln!(out, "{name:<42}{:>9}{:>9}", of("friction_per_1000"), of("macro_hijack"))?;
+        }
     }
     Ok(())
 }
