@@ -69,7 +69,7 @@ impl Replay {
     /// Every problem of the configuration.
     pub fn new(config: &Value) -> Result<Self, ConfigError> {
         let mut host = Memory::default();
-        let root = Root::configure(&mut host, sources_of_traces(config.clone()).to_string().as_bytes())?;
+        let root = Root::configure(&mut host, gateway_config(config.clone()).to_string().as_bytes())?;
         Ok(Self { root, host })
     }
 
@@ -82,14 +82,14 @@ impl Replay {
     pub fn step(&mut self, record: &Record) -> Option<Step> {
         let now = Timestamp::from_millis(record.ts);
         self.host.now = now;
-        let pairs = pairs(record);
+        let pairs = request_headers(record);
         let config = self.root.config();
         let headers = config.names.pick(pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
         let target = Target::find(config, &headers);
         let call = record.mcp_method.as_ref().map(|method| McpCall {
             method: Some(method.clone()),
             name: record.tool.clone(),
-            arguments: record.target.clone(),
+            arguments: record.target.as_ref().map(|target| json!(target).to_string()),
             ..McpCall::default()
         });
         let facts = intake::read(config, &headers, &target, call.as_ref(), &mut |_| None, now).facts?;
@@ -106,8 +106,9 @@ impl Replay {
     }
 }
 
-/// A line as the headers that the gateway would have seen, with the identity as a verified token's payload.
-fn pairs(record: &Record) -> Vec<(&'static str, String)> {
+/// A line as the headers that a gateway configured by [`gateway_config`] would have seen, with the identity as a verified
+/// token's payload.
+pub fn request_headers(record: &Record) -> Vec<(&'static str, String)> {
     let mut claims = json!({ "sid": record.session, "sub": record.subject, "actor": record.actor });
     if let Some(scope) = &record.scope {
         put(&mut claims, "scope", json!(scope));
@@ -134,7 +135,8 @@ fn pairs(record: &Record) -> Vec<(&'static str, String)> {
     pairs
 }
 
-fn sources_of_traces(mut config: Value) -> Value {
+/// The configuration that a replay runs: identity, network and device are read from what [`request_headers`] writes.
+pub fn gateway_config(mut config: Value) -> Value {
     let hosting = config.get("network").and_then(|network| network.get("hosting_asns")).cloned();
     let is = |actor: &str| json!({ "is": actor, "claim": "actor", "one_of": [actor] });
     let session = json!({
