@@ -128,7 +128,7 @@ impl Baseline {
     }
 
     /// Whether this session changes its autonomous system every few requests, as work that is scheduled across clouds
-    /// does: it stayed fewer than 20 requests at one, on average.
+    /// does: it stayed fewer than 20 requests at one, on average. So is a session that has not made 20 requests yet.
     pub fn restless(&self) -> bool {
         self.requests < u32::from(self.moves).saturating_add(1).saturating_mul(20)
     }
@@ -244,7 +244,7 @@ impl Baseline {
 
     fn learn_network(&mut self, facts: &Facts) {
         if let Some(asn) = facts.network.asn
-            && self.networks.iter().flatten().next().is_some()
+            && self.known_networks().next().is_some()
             && !self.knows_asn(asn)
         {
             self.moves = self.moves.saturating_add(1);

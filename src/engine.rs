@@ -85,7 +85,7 @@ impl Engine {
     /// Whether [`Engine::observe`] would change a session without suspicion: most answers need no write.
     pub fn worth_observing(facts: &Facts, outcome: &Outcome) -> bool {
         let exported = facts.action.access == crate::facts::Access::Export && outcome.bytes > 0;
-        exported || matches!(outcome.status, 401 | 403 | 404)
+        exported || matches!(outcome.status, 403 | 404)
     }
 
     fn decide(&self, facts: &Facts, session: &Session, signals: &Signals, score: Score, now: Timestamp) -> Decision {

@@ -168,7 +168,7 @@ catalogue! {
     12 ScopeWidened "scope_widened" Privilege 10 240 min Assumed ["NHI5", "ASI03"]
         "the granted scope grew in mid-session without a fresh authentication";
     13 OutOfScope "out_of_scope" Privilege 3 240 min Rule ["ASI02", "ASI03", "NHI5"]
-        "a tool that the token does not declare: a rule denies it; as evidence it says little (agents explore)";
+        "a tool that the token does not declare: a rule denies it, so little is left for the score";
     14 BulkExport "bulk_export" Behaviour 25 30 min Assumed ["ASI02", "NHI2", "DE.CM"]
         "new targets exported at a rate unlike this session until now (Bernoulli CUSUM)";
     15 MixDrift "mix_drift" Behaviour 8 30 min Assumed ["ASI01", "ASI10", "DE.CM"]

@@ -265,6 +265,15 @@ fn eval_tells_detection_from_friction() {
     let scenario = &attacked["scenarios"]["key"];
     assert_eq!((&scenario["detected"], &scenario["requests_to_flag_median"]), (&1.into(), &1.into()));
     assert_eq!(attacked["friction"]["sessions"], 0);
+    let without = std::env::temp_dir().join(format!("session-risk-ablation-{}.jsonl", std::process::id()));
+    std::fs::write(&without, trace(true)).unwrap();
+    let ran = run(&["eval", without.to_str().unwrap(), "--ablation", "--json", name], "");
+    std::fs::remove_file(&without).unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let ablated: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let found = |kind: &str| ablated["ablation"][kind]["macro_hijack"].as_f64();
+    assert_eq!((found("error_probing"), found("new_country")), (Some(1.0), Some(0.0)));
+    assert_eq!(run(&["eval", "-", "--ablation"], "").code, 2);
     let benign = figures(false);
     assert_eq!(benign["friction"]["per_1000_sessions"], 1000.0);
     assert_eq!(benign["baselines"]["login_only"]["friction_per_1000"], 0.0);

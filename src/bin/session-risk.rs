@@ -61,7 +61,11 @@ decision that is not allow. Flags before the first attack request count as early
 restrictions by a hard criterion (posture, declared scope) count apart as policy_restricts.";
 
 #[derive(Parser)]
-#[command(name = "session-risk", version, about = "Checks and explains configurations of the Session Risk filter")]
+#[command(
+    name = "session-risk",
+    version,
+    about = "Checks configurations of the Session Risk filter, and replays logs through it"
+)]
 #[command(after_help = EXIT_CODES, disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
@@ -127,9 +131,9 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
-        Command::Replay { inputs, jsonl } => return done(replay::run(&inputs, jsonl)),
-        Command::Eval { inputs, json, ablation } => return done(eval::run(&inputs, json.as_deref(), ablation)),
-        Command::Explain { session, inputs } => return done(explain::run(&inputs, &session)),
+        Command::Replay { inputs, jsonl } => ended(replay::run(&inputs, jsonl)),
+        Command::Eval { inputs, json, ablation } => ended(eval::run(&inputs, json.as_deref(), ablation)),
+        Command::Explain { session, inputs } => ended(explain::run(&inputs, &session)),
         Command::Schema => pretty(&schema::schema()).map(|()| ExitCode::SUCCESS),
         Command::Signals => signals::print().map(|()| ExitCode::SUCCESS),
     };
@@ -144,10 +148,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn done(result: Result<(), String>) -> ExitCode {
-    let Err(message) = result else { return ExitCode::SUCCESS };
-    let _ = writeln!(io::stderr().lock(), "error: {message}");
-    ExitCode::from(2)
+/// The exit code of a command over traces; an output error is left to whoever asked.
+fn ended(result: Result<(), trace::Failure>) -> io::Result<ExitCode> {
+    match result {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(trace::Failure::Output(error)) => Err(error),
+        Err(trace::Failure::Message(message)) => {
+            // Nothing is left to do if standard error is closed too.
+            let _ = writeln!(io::stderr().lock(), "error: {message}");
+            Ok(ExitCode::from(2))
+        }
+    }
 }
 
 /// The text of a file, or a message that says which file and what to do.

@@ -32,7 +32,7 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
         let full = scene.weight(Kind::NewAsn);
         let weight = if at_home {
             full.scaled(1, 3)
-        } else if network.kind != usual.kind && network.kind != NetworkKind::Access {
+        } else if network.kind != usual.kind && machines(network.kind) {
             // From people to machines: what a replayed token looks like.
             full.scaled(5, 4)
         } else {
@@ -51,7 +51,7 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     if scene.baseline.is_switch(scene.facts) && scene.baseline.switches_with(scene.facts) >= TURNS {
         let full = scene.weight(Kind::ConcurrentNetworks);
         // A phone at the edge of its Wi-Fi takes turns too, inside one country, and so do a relay's exits and a cloud's.
-        let machines = network.kind != NetworkKind::Access && usual.kind != NetworkKind::Access;
+        let machines = machines(network.kind) && machines(usual.kind);
         let weight = familiar(if at_home || machines { full.scaled(1, 5) } else { full });
         let change = Change::Asn(usual.asn, network.asn.unwrap_or(0));
         signals.raise(Signal { kind: Kind::ConcurrentNetworks, weight, change });
@@ -75,10 +75,7 @@ fn familiar(scene: Scene<'_>, usual: NetworkKind) -> impl Fn(Decibans) -> Deciba
     } else if person {
         // A VPN or relay switched on. Of strangers hardly one in ten brings the very same client.
         (1, 2)
-    } else if scene.repetitive()
-        && scene.baseline.restless()
-        && (scene.baseline.moves >= 2 || machines(now) && machines(usual))
-    {
+    } else if scene.baseline.restless() && (scene.baseline.moves >= 2 || machines(now) && machines(usual)) {
         // Jobs that are scheduled across clouds: the session has always moved like this.
         (1, 4)
     } else if scene.facts.actor == Actor::Service && now == NetworkKind::Hosting && usual == NetworkKind::Hosting {

@@ -369,6 +369,8 @@ fn error_probing() -> Scenario {
     for number in 0..6 {
         story.step("GET", &format!("/guess/{number}"), String::new(), None).answered(404);
     }
+    // Nothing is ever done to a public request, but it carries the reasons.
+    story.passes_because("GET", "/login", "allow", &["error_probing"]);
     story.refused("GET", "/orders/1", (401, "step_up"), &["insufficient_user_authentication"]);
     story.told()
 }

@@ -1,6 +1,6 @@
 //! `session-risk eval`: the figures of labelled traces, with simple rules beside them.
 
-use crate::trace::{Inputs, Lines};
+use crate::trace::{Failure, Inputs, Lines};
 use serde_json::{Value, json};
 use session_risk::{replay::eval::Evaluation, signal::CATALOGUE};
 use sha2::{Digest, Sha256};
@@ -10,14 +10,14 @@ use std::{
 };
 
 /// Evaluates and prints; writes the figures to `file` too if asked for.
-pub(crate) fn run(inputs: &Inputs, file: Option<&Path>, ablation: bool) -> Result<(), String> {
+pub(crate) fn run(inputs: &Inputs, file: Option<&Path>, ablation: bool) -> Result<(), Failure> {
     let config = inputs.configuration()?;
     if ablation && inputs.standard_input() {
-        return Err("`--ablation` reads the traces many times: name files, not `-`".to_owned());
+        return Err("`--ablation` reads the traces many times: name files, not `-`".to_owned().into());
     }
     let (evaluation, lines) = evaluate(inputs, &config)?;
     if evaluation.sessions() == 0 {
-        return Err("no line has a `label`: evaluate labelled traces, or use `session-risk replay`".to_owned());
+        return Err("no line has a `label`: evaluate labelled traces, or use `session-risk replay`".to_owned().into());
     }
     let mut figures = evaluation.figures();
     if let Value::Object(members) = &mut figures {
@@ -36,10 +36,10 @@ pub(crate) fn run(inputs: &Inputs, file: Option<&Path>, ablation: bool) -> Resul
         std::fs::write(file, format!("{figures:#}\n"))
             .map_err(|error| format!("`{}` cannot be written: {error}", file.display()))?;
     }
-    print(&figures).map_err(|error| format!("the output cannot be written: {error}"))
+    Ok(print(&figures)?)
 }
 
-fn evaluate(inputs: &Inputs, config: &Value) -> Result<(Evaluation, Lines), String> {
+fn evaluate(inputs: &Inputs, config: &Value) -> Result<(Evaluation, Lines), Failure> {
     let mut evaluation = Evaluation::default();
     let lines = inputs.run(config, &mut |replay, record| {
         let step = replay.step(record);
@@ -50,7 +50,7 @@ fn evaluate(inputs: &Inputs, config: &Value) -> Result<(Evaluation, Lines), Stri
 }
 
 /// `macro_hijack` and friction with the weight of one signal after the other set to 0.
-fn ablate(inputs: &Inputs, config: &Value) -> Result<Value, String> {
+fn ablate(inputs: &Inputs, config: &Value) -> Result<Value, Failure> {
     let mut rows = serde_json::Map::new();
     for (number, row) in CATALOGUE.iter().enumerate() {
         // Nobody minds if standard error is closed.

@@ -1,11 +1,11 @@
 //! `session-risk explain`: one session's life, in words that fit into a ticket.
 
-use crate::trace::Inputs;
+use crate::trace::{Failure, Inputs};
 use session_risk::{audit, policy::Action, time::Timestamp};
 use std::io::{self, Write};
 
 /// Prints every request of `session` that held something against it or was not simply allowed, with what raised it.
-pub(crate) fn run(inputs: &Inputs, session: &str) -> Result<(), String> {
+pub(crate) fn run(inputs: &Inputs, session: &str) -> Result<(), Failure> {
     let config = inputs.configuration()?;
     let mut out = io::stdout().lock();
     let (mut requests, mut quiet, mut start) = (0u64, 0u64, None);
@@ -58,8 +58,9 @@ pub(crate) fn run(inputs: &Inputs, session: &str) -> Result<(), String> {
     if requests == 0 {
         return Err(format!(
             "no request of session `{session}` is in the trace; `session` is compared as it is written"
-        ));
+        )
+        .into());
     }
     let last = if quiet > 0 { format!(", the last {quiet} with nothing held against it") } else { String::new() };
-    writeln!(out, "{requests} requests in all{last}").map_err(|error| format!("the output cannot be written: {error}"))
+    Ok(writeln!(out, "{requests} requests in all{last}")?)
 }

@@ -1,6 +1,6 @@
 //! `session-risk replay`: what the gateway would have decided on a log.
 
-use crate::trace::Inputs;
+use crate::trace::{Failure, Inputs};
 use serde_json::json;
 use session_risk::{audit, policy::Action, replay::eval};
 use std::{
@@ -16,7 +16,7 @@ struct Sessions {
 }
 
 /// Replays; decisions as JSON lines if asked for, else a summary.
-pub(crate) fn run(inputs: &Inputs, jsonl: bool) -> Result<(), String> {
+pub(crate) fn run(inputs: &Inputs, jsonl: bool) -> Result<(), Failure> {
     let config = inputs.configuration()?;
     let mut out = io::stdout().lock();
     let mut actions: BTreeMap<&str, u64> = BTreeMap::new();
@@ -71,7 +71,7 @@ pub(crate) fn run(inputs: &Inputs, jsonl: bool) -> Result<(), String> {
         table(&mut text, "DECISION", &actions)?;
         table(&mut text, "TOP REASON", &reasons)
     };
-    print().map_err(|error| format!("the output cannot be written: {error}"))
+    Ok(print()?)
 }
 
 fn table(out: &mut dyn Write, title: &str, rows: &BTreeMap<&str, u64>) -> io::Result<()> {

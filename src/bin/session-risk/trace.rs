@@ -24,6 +24,26 @@ pub(crate) struct Inputs {
     app: Option<PathBuf>,
 }
 
+/// Why a command could not be finished.
+pub(crate) enum Failure {
+    /// What went wrong and what to do.
+    Message(String),
+    /// The output cannot be written; whoever reads it may have had enough.
+    Output(io::Error),
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
 /// Lines read.
 #[derive(Default)]
 pub(crate) struct Lines {
@@ -56,7 +76,7 @@ impl Inputs {
         &self,
         config: &Value,
         take: &mut dyn FnMut(&mut Replay, &Record) -> io::Result<()>,
-    ) -> Result<Lines, String> {
+    ) -> Result<Lines, Failure> {
         let mut lines = Lines::default();
         for file in self.files()? {
             let name = file.display().to_string();
@@ -78,7 +98,7 @@ impl Inputs {
                 match Record::parse(&line) {
                     Ok(record) => {
                         lines.good = lines.good.saturating_add(1);
-                        take(&mut replay, &record).map_err(|error| format!("the output cannot be written: {error}"))?;
+                        take(&mut replay, &record)?;
                     }
                     Err(what) => {
                         lines.malformed = lines.malformed.saturating_add(1);
