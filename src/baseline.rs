@@ -4,7 +4,7 @@
 use crate::{
     bounds::{CLIENTS, MIX_CATEGORIES, NETWORKS, TARGET_BYTES},
     facts::{
-        Access, Binding, Country, Facts, Location, Network, NetworkKind, Outcome, Tier,
+        Access, Action, Binding, Country, Facts, Location, Network, NetworkKind, Outcome, Tier,
         device::{Posture, UserAgent},
     },
     time::Timestamp,
@@ -89,6 +89,24 @@ pub struct Baseline {
     pub tier: Tier,
     /// Bloom filter of the sensitive endpoints used.
     pub endpoints: u32,
+    /// Bloom filter of the collections used.
+    pub resources: u32,
+    /// Allowed requests since the client last changed: its network, program or key. Saturates, and begins there.
+    pub settled: u8,
+    /// Collections first used since then, 0..=15.
+    pub strays: u8,
+    /// Requests in a row that came without the key that the session is bound to, 0..=15.
+    pub unbound: u8,
+    /// Digest of the endpoint used last; 0 is none.
+    pub endpoint: u16,
+    /// When the step-up route was last answered with success, in minutes since the epoch; 0 is never.
+    pub stepped_up: u32,
+    /// When posture was last heard, in minutes since the epoch; 0 is never.
+    pub posture_heard: u32,
+    /// Hours of the day (UTC) at which the session was used, one bit each.
+    pub hours: u32,
+    /// The last gap between two requests, as `pace` has it.
+    pub last_gap: u16,
     /// Mix of actions.
     pub mix: Mix,
     /// Linear counter of the targets touched.
@@ -107,8 +125,6 @@ pub struct Baseline {
     pub writes: u16,
     /// Exports let through.
     pub exports: u16,
-    /// MiB sent out by exports, rounded up a request.
-    pub volume: u16,
 }
 
 impl Baseline {
@@ -144,6 +160,50 @@ impl Baseline {
         facts.action.target.is_some_and(|target| !self.knows_target(target))
     }
 
+    /// Whether this collection was used before (Bloom filter with two hashes).
+    pub fn knows_resource(&self, resource: u32) -> bool {
+        let bits = endpoint_bits(resource);
+        self.resources & bits == bits
+    }
+
+    /// Whether the client is not the one that this session knows: another network, TLS library or key, and for people
+    /// another program; machines' tools are many.
+    pub fn changes(&self, facts: &Facts) -> bool {
+        let (network, device) = (&facts.network, &facts.device);
+        let known = |holds: &dyn Fn(&KnownNetwork) -> bool| self.known_networks().any(holds);
+        let moved = self.known_networks().next().is_some()
+            && (network.prefix.is_some_and(|prefix| !known(&|known| known.prefix == prefix))
+                || network.asn.is_some_and(|asn| !self.knows_asn(asn)));
+        let program = device.user_agent.is_some_and(|new| {
+            let mut clients = self.user_agents.iter().flatten().peekable();
+            clients.peek().is_some() && !clients.any(|known| (known.family, known.os) == (new.family, new.os))
+        });
+        let key = self.binding != 0
+            && match device.binding {
+                Binding::Bound(key) => key != self.binding,
+                Binding::None | Binding::Unproven => true,
+            };
+        let machine = matches!(facts.actor, crate::facts::Actor::Service | crate::facts::Actor::ApiKey);
+        moved || program && !machine || key || device.ja4.is_some_and(|ja4| self.new_tls_stack(ja4))
+    }
+
+    /// Whether this fingerprint's cipher suites are those of no known one, when one of the same transport is known.
+    pub fn new_tls_stack(&self, ja4: u32) -> bool {
+        let stack = ja4 >> 16;
+        let mut known = self.ja4.iter().filter(|known| **known != 0).map(|known| known >> 16);
+        let same_transport = |known: &u32| known >> 15 == stack >> 15;
+        let mut same = known.by_ref().filter(same_transport).peekable();
+        same.peek().is_some() && same.all(|known| known != stack)
+    }
+
+    /// Whether this request goes to the same endpoint as the one before, within a second and a half.
+    pub fn repeats(&self, facts: &Facts) -> bool {
+        self.endpoint != 0
+            && self.endpoint == tiny(facts.action.endpoint)
+            && facts.action.target.is_none()
+            && facts.now.since(self.learned).millis() < 1_500
+    }
+
     /// Whether this sensitive endpoint was used before (Bloom filter with two hashes).
     pub fn knows_endpoint(&self, endpoint: u32) -> bool {
         let bits = endpoint_bits(endpoint);
@@ -168,6 +228,7 @@ impl Baseline {
 
     /// Learns a request that was let through.
     pub fn learn(&mut self, facts: &Facts) {
+        self.learn_continuity(facts);
         self.learn_network(facts);
         self.learn_device(facts);
         let (action, grant) = (&facts.action, &facts.grant);
@@ -196,6 +257,9 @@ impl Baseline {
 
     /// Learns what must never wait for trust: posture is a state, not a habit.
     pub fn hear_posture(&mut self, facts: &Facts) {
+        if facts.device.posture.is_some() {
+            self.posture_heard = facts.now.seconds() / 60;
+        }
         if let Some(posture) = facts.device.posture
             && self.posture != Some(posture)
         {
@@ -205,11 +269,31 @@ impl Baseline {
     }
 
     /// Learns how the upstream answered.
-    pub fn learn_outcome(&mut self, outcome: &Outcome, access: Access) {
-        if access == Access::Export && outcome.bytes > 0 {
-            let mebibytes = u16::try_from(outcome.bytes.div_ceil(1 << 20)).unwrap_or(u16::MAX);
-            self.volume = self.volume.saturating_add(mebibytes);
+    pub fn learn_outcome(&mut self, outcome: &Outcome, action: &Action, now: Timestamp) {
+        if action.step_up && (200..300).contains(&outcome.status) {
+            self.stepped_up = now.seconds() / 60;
         }
+    }
+
+    /// Whether the client is still the one that it was, and what else it does since it is not.
+    fn learn_continuity(&mut self, facts: &Facts) {
+        let changes = self.changes(facts);
+        let stray = facts.action.tier > Tier::Public && !self.knows_resource(facts.action.resource);
+        self.settled = match (self.requests, changes) {
+            (0, _) => u8::MAX,
+            (_, true) => 0,
+            (_, false) => self.settled.saturating_add(1),
+        };
+        if changes {
+            self.strays = 0;
+        }
+        self.strays = self.strays.saturating_add(u8::from(stray)).min(15);
+        if facts.action.tier > Tier::Public {
+            self.resources |= endpoint_bits(facts.action.resource);
+        }
+        self.endpoint = tiny(facts.action.endpoint);
+        let bound = matches!(facts.device.binding, Binding::Bound(_));
+        self.unbound = if self.binding == 0 || bound { 0 } else { self.unbound.saturating_add(1).min(15) };
     }
 
     /// The gap before this request, as `pace` has it. Below 64 ms nothing is told apart: calls in parallel are no haste.
@@ -232,6 +316,7 @@ impl Baseline {
             } else {
                 8
             };
+            self.last_gap = gap;
             self.pace = if self.pace == 0 { gap } else { towards(self.pace, gap, span) };
         }
         let seen = if self.is_new_target(facts) { u16::MAX } else { 0 };
@@ -373,6 +458,12 @@ impl Mix {
 fn target_bit(target: u32) -> (usize, u8) {
     let [low, high, ..] = target.to_le_bytes();
     (usize::from(low) % TARGET_BYTES, 1u8.wrapping_shl(u32::from(high)))
+}
+
+/// 16 bits of an endpoint's digest, never 0.
+fn tiny(endpoint: u32) -> u16 {
+    let [_, _, a, b] = endpoint.to_le_bytes();
+    u16::from_le_bytes([a, b]).max(1)
 }
 
 fn endpoint_bits(endpoint: u32) -> u32 {

@@ -15,7 +15,7 @@ pub const LEDGER_LINES: usize = 8;
 /// Categories of the action mix.
 pub const MIX_CATEGORIES: usize = 6;
 /// Bytes of the bitmap that remembers which targets were touched.
-pub const TARGET_BYTES: usize = 32;
+pub const TARGET_BYTES: usize = 20;
 
 /// Rules in one policy: one bit each in the set of rules that a request's names select.
 pub const RULES: usize = 64;

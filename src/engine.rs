@@ -52,7 +52,7 @@ impl Engine {
         self.take_authentication(&mut session, facts, now);
         end_suspension(&mut session, now);
 
-        let fresh = self.authenticated_in_session(&session, now);
+        let fresh = self.authenticated_in_session(&session, now) || self.stepped_up(&session, now);
         let scene = Scene { facts, baseline: &session.baseline, weights: &self.weights, fresh };
         let signals = signal::detect(scene);
         let dated = dated(&session, now);
@@ -75,17 +75,15 @@ impl Engine {
     /// Learns how the upstream answered a forwarded request. The signal, if any, counts from the next request on.
     pub fn observe(&self, facts: &Facts, outcome: &Outcome, session: &mut Session, now: Timestamp) -> Option<Signal> {
         let now = now.max(session.seen);
-        session.baseline.learn_outcome(outcome, facts.action.access);
-        let signal =
-            signal::probing::observe(&mut session.baseline, outcome, facts.action.route.is_some(), &self.weights)?;
+        session.baseline.learn_outcome(outcome, &facts.action, now);
+        let signal = signal::probing::observe(&mut session.baseline, outcome, facts, &self.weights)?;
         session.evidence.absorb(&signal, dated(session, now));
         Some(signal)
     }
 
     /// Whether [`Engine::observe`] would change a session without suspicion: most answers need no write.
     pub fn worth_observing(facts: &Facts, outcome: &Outcome) -> bool {
-        let exported = facts.action.access == crate::facts::Access::Export && outcome.bytes > 0;
-        exported || matches!(outcome.status, 403 | 404)
+        facts.action.step_up || signal::probing::suspicious(outcome, facts)
     }
 
     fn decide(&self, facts: &Facts, session: &Session, signals: &Signals, score: Score, now: Timestamp) -> Decision {
@@ -129,6 +127,12 @@ impl Engine {
         session.standing.auth_time > session.created && self.recent(session.standing.auth_time, now)
     }
 
+    /// Whether the step-up route was answered with success, recently enough to count.
+    fn stepped_up(&self, session: &Session, now: Timestamp) -> bool {
+        let minutes = session.baseline.stepped_up;
+        minutes != 0 && self.recent(minutes.saturating_mul(60), now)
+    }
+
     fn recent(&self, auth_time: u32, now: Timestamp) -> bool {
         now.since(Timestamp::from_seconds(auth_time)) <= self.max_age
     }
@@ -162,8 +166,9 @@ fn settle(session: &mut Session, facts: &Facts, decision: &Decision, now: Timest
         Action::Allow => {
             let sum = signal::behaviour::export_sum(&session.baseline, facts);
             session.baseline.export_sum = if sum >= signal::behaviour::EXPORT_ALARM { 0 } else { sum };
-            let sum = signal::behaviour::target_sum(&session.baseline, facts);
-            session.baseline.target_sum = if sum >= signal::behaviour::TARGET_ALARM { 0 } else { sum };
+            session.baseline.target_sum = signal::behaviour::target_sum(&session.baseline, facts);
+            session.baseline.error_sum =
+                session.baseline.error_sum.saturating_add(signal::probing::repeat(&session.baseline, facts));
             session.baseline.learn(facts);
         }
         // The first challenge stays the one to be answered, or a thief's retries would outdate the owner's answer.

@@ -83,10 +83,15 @@ impl Ledger {
         self.lines().find(|line| line.kind == kind)
     }
 
-    /// Takes a signal in. Evidence of one kind does not add up: saying a thing twice does not make it truer.
+    /// Takes a signal in. Evidence of one kind does not add up: saying a thing twice does not make it truer. Only a first
+    /// use of another sensitive endpoint is another thing each time.
     pub fn absorb(&mut self, signal: &Signal, now: Timestamp) {
         let left = self.line(signal.kind).map_or(Decibans::ZERO, |line| line.value(now));
-        self.place(Line { kind: signal.kind, strength: left.max(signal.weight), at: now.seconds() });
+        let strength = match signal.kind {
+            Kind::SensitiveFirstUse if signal.weight < left => left.plus(signal.weight).min(ADDED_CAP).max(left),
+            _ => left.max(signal.weight),
+        };
+        self.place(Line { kind: signal.kind, strength, at: now.seconds() });
     }
 
     /// Clears the lines that `answered` names.
@@ -154,6 +159,9 @@ impl Ledger {
         }
     }
 }
+
+/// The most that a line can add up to.
+const ADDED_CAP: Decibans = Decibans::points(30);
 
 /// The most that one group can add: 40 points, so that no single kind of evidence alone reaches the top of the scale.
 const GROUP_CAP: Decibans = Decibans::points(40);

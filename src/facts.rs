@@ -171,7 +171,8 @@ pub enum Binding {
 pub struct Device {
     /// Parsed User-Agent.
     pub user_agent: Option<UserAgent>,
-    /// Keyed digest of the JA4 TLS fingerprint.
+    /// JA4 TLS fingerprint as two keyed digests: of its transport and cipher suites in the upper half, of all of it in
+    /// the lower. Extensions change with resumption; the cipher suites stay as long as the TLS library does.
     pub ja4: Option<u32>,
     /// What device management says.
     pub posture: Option<Posture>,
@@ -201,6 +202,8 @@ pub struct Action {
     pub route: Option<u16>,
     /// Keyed digest of the route or tool name: what "the same endpoint" means.
     pub endpoint: u32,
+    /// Keyed digest of the collection that the route belongs to (`/v1/orders/{id}/items`: `orders`); 0 for MCP calls.
+    pub resource: u32,
     /// Tier of the route or tool.
     pub tier: Tier,
     /// What it does.
@@ -209,6 +212,8 @@ pub struct Action {
     pub target: Option<u32>,
     /// The call came over MCP.
     pub mcp: bool,
+    /// The route at which a person answers a challenge.
+    pub step_up: bool,
 }
 
 /// What was wrong with how the request identified itself.

@@ -11,7 +11,7 @@ use crate::{
         Access, Action, Actor, Binding, Country, Device, Facts, Grant, IdentityFlaws, Location, Network, NetworkKind,
         SessionKey, Tier, client,
         credential::{self, Scheme},
-        device::{Posture, UserAgent},
+        device::{self, Posture, UserAgent},
         digest::Role,
         headers::Headers,
         route::{self, Matched},
@@ -298,7 +298,12 @@ impl Reader<'_, '_> {
         let ja4 = headers.value(config.device.ja4).filter(|value| !value.is_empty());
         Device {
             user_agent: headers.value(config.session.headers.user_agent).and_then(UserAgent::parse),
-            ja4: ja4.map(|ja4| config.digest.short(Role::Fingerprint, &[ja4])),
+            ja4: ja4.map(|ja4| {
+                let (transport, ciphers) = device::tls_stack(ja4);
+                // The uppermost bit is the transport: QUIC offers other cipher suites than TCP.
+                let stack = config.digest.tiny(Role::Fingerprint, &[ciphers]) >> 1 | u16::from(transport == b"q") << 15;
+                u32::from(stack) << 16 | u32::from(config.digest.tiny(Role::Fingerprint, &[ja4]))
+            }),
             posture,
             binding: self.binding(),
         }
@@ -350,13 +355,16 @@ impl Reader<'_, '_> {
         let route = index.and_then(|index| config.routes.route(index));
         let tier = route.map_or(config.default_tier, |route| route.tier);
         let access = route.and_then(|route| route.access).unwrap_or_else(|| route::access_of_method(target.method));
-        let mut action = Action { route: index, tier, access, mcp: target.mcp, ..Action::default() };
+        let step_up = index.is_some_and(|index| config.step_up.routes.contains(&index));
+        let mut action = Action { route: index, tier, access, mcp: target.mcp, step_up, ..Action::default() };
         let mut tool = None;
         match call {
             Some(call) => tool = self.call_action(call, &mut action),
             None => {
-                let template = route.map_or(target.path, |route| route.template.as_bytes());
+                let plain = target.path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+                let template = route.map_or(plain, |route| route.template.as_bytes());
                 action.endpoint = config.digest.short(Role::Endpoint, &[target.method, template]);
+                action.resource = config.digest.short(Role::Resource, &[route::collection(template)]);
                 let parameters = target.matched.as_ref().map(|matched| matched.parameters.as_slice());
                 action.target = parameters.filter(|parameters| !parameters.is_empty()).map(|parameters| {
                     let parts: Vec<&[u8]> = parameters.iter().map(|value| value.as_bytes()).collect();

@@ -35,6 +35,12 @@ pub fn with_application(mut config: Value, application: &Value) -> Value {
         routes.push(json!({ "path": "/mcp", "protocol": "mcp" }));
         put(&mut config, "routes", Value::Array(routes));
     }
+    let path = application.get("step_up_path");
+    if let Some(path) = path.filter(|path| path.is_string())
+        && config.get("step_up").is_none()
+    {
+        put(&mut config, "step_up", json!({ "route": path }));
+    }
     if config.get("tools").is_none() {
         let tools = application.get("tools").unwrap_or(&Value::Null);
         let class = |word: &str| {

@@ -16,6 +16,8 @@ pub struct StepUp {
     pub acr_values: Option<String>,
     /// `max_age` in seconds.
     pub max_age_seconds: u32,
+    /// The routes at which it is answered.
+    pub routes: Vec<u16>,
 }
 
 /// What the gateway answers instead of forwarding.

@@ -111,7 +111,10 @@ impl Session {
         (base.posture_since, base.posture) = (a.posture_since, a.posture).max((b.posture_since, b.posture));
         base.writes = a.writes.max(b.writes);
         base.exports = a.exports.max(b.exports);
-        base.volume = a.volume.max(b.volume);
+        base.resources = a.resources | b.resources;
+        base.hours = a.hours | b.hours;
+        base.stepped_up = a.stepped_up.max(b.stepped_up);
+        base.posture_heard = a.posture_heard.max(b.posture_heard);
         merged.answer();
         merged
     }
@@ -151,7 +154,10 @@ impl Session {
             posture_since: 0,
             writes: 0,
             exports: 0,
-            volume: 0,
+            resources: 0,
+            hours: 0,
+            stepped_up: 0,
+            posture_heard: 0,
             ..self.baseline
         };
         let whole = Self { created: 0, requests: 0, evidence: Ledger::default(), standing, baseline: habits, ..*self };

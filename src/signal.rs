@@ -3,6 +3,7 @@
 
 pub mod behaviour;
 pub mod binding;
+pub mod continuity;
 pub mod device;
 pub mod identity;
 pub mod network;
@@ -81,6 +82,9 @@ pub const GROUPS: usize = 5;
 pub enum Basis {
     /// A stated assumption, with its reason in the catalogue row.
     Assumed,
+    /// Chosen below the likelihood ratio measured on the labelled traces, which are mostly synthetic and therefore too
+    /// clean; its reason has the shares.
+    Measured,
     /// A hard criterion: not a likelihood but a rule.
     Rule,
 }
@@ -153,32 +157,34 @@ catalogue! {
         "faster than 1,000 km/h and farther than 500 km, not through a hosting provider or VPN";
     5 ConcurrentNetworks "concurrent_networks" Network 25 30 min Assumed ["PR.AA-05", "NHI9"]
         "two autonomous systems taking turns within minutes: two drivers";
-    6 UserAgentChanged "user_agent_changed" Device 22 480 min Assumed ["PR.AA-05"]
-        "another browser family or operating system, or an older version: .85 of strangers against .005 of owners";
-    7 TlsFingerprintChanged "tls_fingerprint_changed" Device 6 480 min Assumed ["PR.AA-05"]
-        "a JA4 never seen: .66 of strangers against .16 of owners, whose resumption and QUIC change it";
+    6 UserAgentChanged "user_agent_changed" Device 22 480 min Measured ["PR.AA-05"]
+        "another browser family or operating system, or an older version: .35 of strangers against none of 3,466 owners";
+    7 TlsFingerprintChanged "tls_fingerprint_changed" Device 20 480 min Measured ["PR.AA-05"]
+        "another TLS library by its JA4 cipher suites: .33 of strangers against none of 3,466 owners; other extensions a sixteenth";
     8 PostureDegraded "posture_degraded" Device 20 480 min Rule ["PR.AA-05", "SP800-207-3.3"]
         "the device was compliant in this session and is not any more";
     9 BindingLost "binding_lost" Device 25 480 min Assumed ["NHI4", "PR.AA-05"]
         "a key-bound session (DPoP, mTLS) goes on without its key: owners keep theirs";
     10 BindingChanged "binding_changed" Device 12 480 min Assumed ["NHI4", "PR.AA-05"]
         "a key-bound session goes on with another key; owners rotate keys at times";
-    11 SensitiveFirstUse "sensitive_first_use" Privilege 20 240 min Assumed ["NHI5", "ASI03", "PR.AA-05"]
-        "a mature session reaches for a tier it never used; strongest for services, whose work repeats";
-    12 ScopeWidened "scope_widened" Privilege 10 240 min Assumed ["NHI5", "ASI03"]
-        "the granted scope grew in mid-session without a fresh authentication";
+    11 SensitiveFirstUse "sensitive_first_use" Privilege 20 240 min Measured ["NHI5", "ASI03", "PR.AA-05"]
+        "a tier never used: of people .5 of strangers against .02 of owners; no honest service in 545 sessions";
+    12 ScopeWidened "scope_widened" Privilege 15 240 min Measured ["NHI5", "ASI03"]
+        "the granted scope grew without a fresh authentication: .6 of those who widen a stolen session; no owner does";
     13 OutOfScope "out_of_scope" Privilege 3 240 min Rule ["ASI02", "ASI03", "NHI5"]
         "a tool that the token does not declare: a rule denies it, so little is left for the score";
     14 BulkExport "bulk_export" Behaviour 25 30 min Assumed ["ASI02", "NHI2", "DE.CM"]
         "new targets exported at a rate unlike this session until now (Bernoulli CUSUM)";
     15 MixDrift "mix_drift" Behaviour 8 30 min Assumed ["ASI01", "ASI10", "DE.CM"]
         "the mix of reads, writes, exports and administration left its own past (chi-square)";
-    16 ErrorProbing "error_probing" Behaviour 25 10 min Assumed ["DE.CM"]
-        "a streak of 403 and 404 answers (Bernoulli CUSUM): scanners, hardly ever owners";
+    16 ErrorProbing "error_probing" Behaviour 25 10 min Measured ["DE.CM"]
+        "a streak of refusals or repeats (Bernoulli CUSUM): all but one of 340 scanned sessions against 1 of 1,578 visits";
     17 DuplicateIdentity "duplicate_identity" Identity 30 240 min Rule ["NHI4"]
         "two credentials in one request: something between client and gateway is confused or hostile";
     18 MalformedIdentity "malformed_identity" Identity 10 240 min Rule ["NHI4"]
         "a credential that cannot be parsed beside one that can";
+    19 UnfamiliarResource "unfamiliar_resource" Behaviour 5 30 min Measured ["PR.AA-05", "DE.CM"]
+        "another client goes on with work that the session never did: .63 of strangers against .19 of owners who moved";
 }
 
 /// What changed, for the reasons: never an address, never a token.
@@ -314,7 +320,7 @@ impl Scene<'_> {
     /// Whether everything that can be seen of the client is as before: User-Agent with version, and TLS fingerprint.
     pub fn same_client(&self) -> bool {
         let ja4 = self.facts.device.ja4;
-        self.same_user_agent() && ja4.is_none_or(|ja4| self.baseline.ja4.contains(&ja4))
+        self.same_user_agent() && ja4.is_none_or(|ja4| !self.baseline.new_tls_stack(ja4))
     }
 
     /// Whether the User-Agent is as before, version included.
@@ -323,10 +329,19 @@ impl Scene<'_> {
         user_agent.is_some() && self.baseline.user_agents.contains(&user_agent)
     }
 
+    /// Whether the session has used this /24 or /48 before.
+    pub fn known_prefix(&self, prefix: u16) -> bool {
+        self.baseline.known_networks().any(|known| known.prefix == prefix)
+    }
+
     /// Whether the request comes from a /24 or /48 that the session has used before.
-    pub fn known_prefix(&self) -> bool {
-        let prefix = self.facts.network.prefix;
-        prefix.is_some_and(|prefix| self.baseline.known_networks().any(|known| known.prefix == prefix))
+    pub fn at_known_prefix(&self) -> bool {
+        self.facts.network.prefix.is_some_and(|prefix| self.known_prefix(prefix))
+    }
+
+    /// Whether the request goes on with an object that the session has touched before.
+    pub fn continues(&self) -> bool {
+        self.facts.action.target.is_some_and(|target| self.baseline.knows_target(target))
     }
 
     /// Whether the credential is bound to a key, and the key is as before.
@@ -352,8 +367,10 @@ pub fn detect(scene: Scene<'_>) -> Signals {
     travel::detect(scene, &mut signals);
     device::detect(scene, &mut signals);
     binding::detect(scene, &mut signals);
+    continuity::detect(scene, &mut signals);
     privilege::detect(scene, &mut signals);
     behaviour::detect(scene, &mut signals);
+    probing::detect(scene, &mut signals);
     identity::detect(scene, &mut signals);
     signals
 }

@@ -8,7 +8,7 @@ use super::{
     hosting::HOSTING,
     raw::{
         Asn, ClaimName, HeaderName, Pattern, Protocol, RawAddress, RawConfig, RawMode, RawOutcome, RawPayload,
-        RawPosture, RawRule, RawSession, RawSource, RawWhen,
+        RawPosture, RawRule, RawSession, RawSource, RawWhen, Template,
     },
 };
 use crate::{
@@ -61,6 +61,7 @@ impl Compiler<'_> {
         let tools = self.tools();
         let rules = self.rules();
         let selectors = self.selectors();
+        let step_up = self.step_up();
         let geometry = self.geometry();
         let (session, routes) = (session?, routes?);
         let claims = std::mem::take(&mut self.claims).into_iter().map(|(_, path)| path).collect();
@@ -85,10 +86,7 @@ impl Compiler<'_> {
                 max_body_bytes: usize::try_from(raw.mcp.max_body_bytes.0).ok()?,
                 body_timeout: Span::from_millis(u64::from(raw.mcp.body_timeout_ms.0)),
             },
-            step_up: StepUp {
-                acr_values: raw.step_up.acr_values.as_ref().map(|values| values.0.clone()),
-                max_age_seconds: raw.step_up.max_age_seconds.0,
-            },
+            step_up,
             table: TableSettings {
                 name: raw.table.name.0.clone(),
                 geometry: geometry?,
@@ -383,6 +381,30 @@ impl Compiler<'_> {
         Some(raw.iter().map(rule).collect())
     }
 
+    /// The routes whose path is `template`, of any method; none of that path is a problem.
+    fn routes_of(&mut self, template: &Template, at: &Path<'_>) -> Vec<u16> {
+        let routes = (0u16..).zip(&self.raw.routes);
+        let found: Vec<u16> = routes.filter(|(_, route)| route.path == *template).map(|(number, _)| number).collect();
+        if found.is_empty() && !self.problems.touch(&ROOT.member("routes")) {
+            self.problems.add(at, format!("`{}` is not a path in `routes`", template.0));
+        }
+        found
+    }
+
+    fn step_up(&mut self) -> StepUp {
+        let raw = &self.raw.step_up;
+        let at = ROOT.member("step_up");
+        StepUp {
+            acr_values: raw.acr_values.as_ref().map(|values| values.0.clone()),
+            max_age_seconds: raw.max_age_seconds.0,
+            routes: raw
+                .route
+                .as_ref()
+                .map(|template| self.routes_of(template, &at.member("route")))
+                .unwrap_or_default(),
+        }
+    }
+
     fn selectors(&mut self) -> Option<Vec<Selector>> {
         let Some(raw) = &self.raw.rules else {
             return Some(policy::default_rules().iter().map(|_| Selector::default()).collect());
@@ -395,17 +417,8 @@ impl Compiler<'_> {
             let tools = self.globs(&rule.when.tool, &at.member("tool"))?;
             let routes = rule.when.route.as_ref().map(|templates| {
                 let at = at.member("route");
-                let mut indexes = Vec::new();
-                for (index, template) in templates.iter().enumerate() {
-                    let before = indexes.len();
-                    let routes = (0u16..).zip(&self.raw.routes);
-                    indexes.extend(routes.filter(|(_, route)| route.path == *template).map(|(number, _)| number));
-                    if indexes.len() == before && !self.problems.touch(&ROOT.member("routes")) {
-                        let message = format!("`{}` is not a path in `routes`", template.0);
-                        self.problems.add(&at.item(index), message);
-                    }
-                }
-                indexes
+                let templates = templates.iter().enumerate();
+                templates.flat_map(|(index, template)| self.routes_of(template, &at.item(index))).collect()
             });
             selectors.push(Selector { routes, tools });
         }

@@ -234,6 +234,9 @@ section! {
         acr_values: Option<AcrValues> = None,
         /// `max_age`: how old an authentication may be to answer the challenge.
         max_age_seconds: Seconds = Seconds(300),
+        /// A path of `routes` at which people authenticate again or consent. After an answer of 2xx there, a first use
+        /// of a sensitive tier, a wider scope and another key are what was asked for.
+        route: Option<Template> = None,
     }
 }
 

@@ -9,6 +9,17 @@ pub use os::Os;
 
 use family::{Rank, known};
 
+/// The parts of a JA4 fingerprint that stay while the TLS library does: its transport (`t` or `q`) and the digest of its
+/// cipher suites. Version, extensions and ALPN change with resumption and with each server's offer. A value of another
+/// form is taken whole.
+pub fn tls_stack(ja4: &[u8]) -> (&[u8], &[u8]) {
+    let mut sections = ja4.split(|byte| *byte == b'_');
+    match (ja4.get(..1), sections.nth(1)) {
+        (Some(transport), Some(ciphers)) => (transport, ciphers),
+        _ => (b"", ja4),
+    }
+}
+
 /// Bytes of a `User-Agent` that are looked at. Browsers stay below 300; in-app browsers of phones come near 500.
 const MAX_TEXT: usize = 512;
 

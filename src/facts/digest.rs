@@ -37,6 +37,8 @@ pub enum Role {
     Endpoint = 7,
     /// An object touched.
     Target = 8,
+    /// A collection of objects.
+    Resource = 9,
 }
 
 impl DigestKey {
@@ -92,6 +94,7 @@ impl Role {
             Self::Scope => 6,
             Self::Endpoint => 7,
             Self::Target => 8,
+            Self::Resource => 9,
         }
     }
 }

@@ -178,6 +178,19 @@ fn patterns(template: &str) -> Result<Vec<String>, String> {
     Ok(vec![pattern])
 }
 
+/// The collection that a path or template belongs to: its first segment behind the common prefixes of an interface
+/// (`api`, `rest`, `v1`). `/api/v1/orders/{id}/items` and `/api/v1/orders/search` are `orders`.
+pub fn collection(path: &[u8]) -> &[u8] {
+    let end = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
+    let path = path.get(..end).unwrap_or(path);
+    let is_version = |segment: &[u8]| match segment {
+        [b'v', rest @ ..] => !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.'),
+        _ => false,
+    };
+    let mut segments = path.split(|byte| *byte == b'/').filter(|segment| !segment.is_empty());
+    segments.find(|segment| !matches!(*segment, b"api" | b"rest") && !is_version(segment)).unwrap_or_default()
+}
+
 /// The path without query and fragment, as the upstream is likely to read it: `/a/./b`, `/a//b`, `/%61/b`, `/a;x/b` and
 /// `/a/b/` must not be another route than `/a/b`. Borrowed when it is written plainly. `None` when it is no text or too
 /// long.
@@ -276,6 +289,18 @@ mod tests {
             assert_eq!(routes.find(b"GET", path.as_bytes()).unwrap().index, 0, "{path}");
         }
         assert_eq!(routes.find(b"GET", b"/admin/\xff"), None);
+    }
+
+    #[test]
+    fn a_collection_is_the_first_word_that_says_something() {
+        let of = |path: &str| String::from_utf8(collection(path.as_bytes()).to_vec()).unwrap();
+        for path in ["/api/v1/orders/{id}/items", "/v2/orders?x=/y", "/orders", "//rest/orders/", "/v1.1/orders#a"] {
+            assert_eq!(of(path), "orders", "{path}");
+        }
+        assert_eq!(of("/vendors/7"), "vendors");
+        assert_eq!(of("/v"), "v");
+        assert_eq!(of("/api/v1"), "");
+        assert_eq!(of(""), "");
     }
 
     #[test]

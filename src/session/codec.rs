@@ -1,4 +1,4 @@
-//! A session in 256 bytes, little-endian, every field at a fixed place. Version 1.
+//! A session in 256 bytes, little-endian, every field at a fixed place.
 //! Integrity is the bucket's business (`bucket.rs`); here a byte pattern that no session has is an error.
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Version of this layout; part of every bucket's header, so that a new layout meets no old bytes.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Minutes are stored in 24 bits from 2020 on, which lasts until 2051.
 const MINUTES_2020: u32 = 26_297_280;
@@ -65,23 +65,23 @@ pub fn encode(session: &Session) -> [u8; SESSION_BYTES] {
     }
     past.ja4.iter().for_each(|ja4| out.u32(*ja4));
     out.u32(past.posture_since);
+    out.minutes(past.posture_heard);
     out.u32(past.binding);
     out.u32(past.scope);
     out.u8(past.scope_size);
     out.u32(past.endpoints);
+    out.u32(past.resources);
+    out.u8(past.settled);
+    out.u8(past.strays.min(15) | past.unbound.min(15) << 4);
+    out.u16(past.endpoint);
+    out.minutes(past.stepped_up);
+    out.u24(past.hours);
+    out.u16(past.last_gap);
     out.put(&past.mix.recent);
     past.mix.past.iter().for_each(|share| out.u16(*share));
     out.put(&past.targets);
-    for count in [
-        past.novelty,
-        past.pace,
-        past.target_sum,
-        past.export_sum,
-        past.error_sum,
-        past.writes,
-        past.exports,
-        past.volume,
-    ] {
+    for count in [past.novelty, past.pace, past.target_sum, past.export_sum, past.error_sum, past.writes, past.exports]
+    {
         out.u16(count);
     }
     out.u8(past.moves);
@@ -162,10 +162,19 @@ fn read_rest(input: &mut Reader<'_>, past: &mut Baseline) -> Result<(), CodecErr
         *ja4 = input.u32()?;
     }
     past.posture_since = input.u32()?;
+    past.posture_heard = input.minutes()?;
     past.binding = input.u32()?;
     past.scope = input.u32()?;
     past.scope_size = input.u8()?;
     past.endpoints = input.u32()?;
+    past.resources = input.u32()?;
+    past.settled = input.u8()?;
+    let packed = input.u8()?;
+    (past.strays, past.unbound) = (packed & 15, packed >> 4);
+    past.endpoint = input.u16()?;
+    past.stepped_up = input.minutes()?;
+    past.hours = input.u24()?;
+    past.last_gap = input.u16()?;
     let mut mix = Mix { recent: input.take()?, ..Mix::default() };
     for share in &mut mix.past {
         *share = input.u16()?;
@@ -179,7 +188,6 @@ fn read_rest(input: &mut Reader<'_>, past: &mut Baseline) -> Result<(), CodecErr
     past.error_sum = input.u16()?;
     past.writes = input.u16()?;
     past.exports = input.u16()?;
-    past.volume = input.u16()?;
     past.moves = input.u8()?;
     Ok(())
 }

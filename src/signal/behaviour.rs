@@ -9,15 +9,7 @@ use crate::{
 /// Raises `bulk_export` and `mix_drift`.
 pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     let (facts, past) = (scene.facts, scene.baseline);
-    let full = scene.weight(Kind::BulkExport);
-    let exports = Change::Exports(past.exports.saturating_add(1));
-    if export_sum(past, facts) >= EXPORT_ALARM {
-        signals.raise(Signal { kind: Kind::BulkExport, weight: full, change: exports });
-    } else if target_sum(past, facts) >= TARGET_ALARM {
-        // People work through lists at the end of a month; an agent that does has left its task.
-        let weight = if facts.actor == Actor::Agent { full } else { full.scaled(1, 4) };
-        signals.raise(Signal { kind: Kind::BulkExport, weight, change: Change::Targets });
-    }
+    bulk(scene, signals);
     if past.requests >= MATURE.saturating_mul(2) && facts.action.access != Access::Read {
         let mut next = past.mix;
         next.learn(category(facts.action.access, facts.action.tier), past.requests);
@@ -28,6 +20,29 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     }
 }
 
+/// People work through lists at the end of a month, machines every day; an agent that does has left its task. So only an
+/// agent's streak says enough by itself, and a list that somebody reads with the beat of a clock.
+fn bulk(scene: Scene<'_>, signals: &mut Signals) {
+    let (facts, past) = (scene.facts, scene.baseline);
+    let full = scene.weight(Kind::BulkExport);
+    let by_actor = match facts.actor {
+        Actor::Agent => full,
+        Actor::Human => full.scaled(1, 2),
+        Actor::Service | Actor::ApiKey => full.scaled(1, 4),
+    };
+    let targets = target_sum(past, facts);
+    let (weight, change) = if export_sum(past, facts) >= EXPORT_ALARM {
+        (by_actor, Change::Exports(past.exports.saturating_add(1)))
+    } else if targets >= CLOCKWORK_ALARM && is_slow(past, facts) {
+        (by_actor.max(full.scaled(7, 8)), Change::Targets)
+    } else if targets >= TARGET_ALARM {
+        (by_actor, Change::Targets)
+    } else {
+        return;
+    };
+    signals.raise(Signal { kind: Kind::BulkExport, weight, change });
+}
+
 /// Alarm threshold of the export CUSUM, 7 nats in 1/1024: by `ARL0 >= e^h` (Lorden, 1971) one false alarm in more than
 /// a thousand requests of a session that exports as it always did.
 pub const EXPORT_ALARM: u16 = 7 * 1024;
@@ -35,39 +50,66 @@ pub const EXPORT_ALARM: u16 = 7 * 1024;
 /// Alarm threshold of the target CUSUM: 5 nats in 1/1024.
 pub const TARGET_ALARM: u16 = 5_120;
 
-/// Steps of the target CUSUM in 1/1024 nat for past shares of new targets up to a bound (in 1/65536), p1 .95.
-const TARGET_STEPS: [(u16, u16, u16); 6] = [
-    (24_576, 1_180, 2_702), // p0 .30
-    (34_406, 765, 2_455),   // p0 .45
-    (44_237, 471, 2_129),   // p0 .60
-    (54_067, 242, 1_648),   // p0 .75
-    (59_966, 55, 710),      // p0 .90
-    (u16::MAX, 0, 400),     // whose targets are always new is asked about nothing
-];
+/// The same for reading with the beat of a clock, which people who poll a list also do for a while: 11 in a row. Of 160
+/// honest pollers in the synthetic traces six go on for so long, of slow thieves three in four.
+const CLOCKWORK_ALARM: u16 = 11 * BEAT;
 
-/// The target CUSUM after this request: up for a target never touched, more so when it follows in haste; down
-/// for anything else. It finds bulk reading that no route calls an export.
+/// What an agent's new object adds, in 1/1024 nat: of undisturbed real agents one in 200 reads ten in a row.
+const AGENT_NEW: u16 = 512;
+/// What another person's or machine's new object adds when it follows within 600 ms, or with the beat of a clock after more
+/// than half a minute: `ln(.72 / .32)`.
+const BEAT: u16 = 819;
+/// What one takes away that follows neither in haste nor on the beat.
+const BETWEEN: u16 = 205;
+/// What one takes away that comes late and off the beat.
+const OFF_BEAT: u16 = 1_229;
+
+/// The target CUSUM after this request: up for an object read that was never touched, more so when it follows in haste or
+/// with the beat of a clock; down for anything else. It finds bulk reading that no route calls an export.
 pub fn target_sum(past: &Baseline, facts: &Facts) -> u16 {
-    let steps = TARGET_STEPS.into_iter().find(|(bound, ..)| past.novelty <= *bound);
-    let (up, down) = steps.map_or((0, 0), |(_, up, down)| (up, down));
+    let agent = facts.actor == Actor::Agent;
     // The first things that a session looks at are all new; what agents usually do is known from others.
-    if past.requests < if facts.actor == Actor::Agent { 2 } else { 12 } {
+    if past.requests < if agent { 2 } else { 3 } {
         return 0;
     }
-    if !past.is_new_target(facts) {
-        return past.target_sum.saturating_sub(down);
-    }
-    past.target_sum.saturating_add(up).saturating_add(hurry(past, facts))
+    let new = facts.action.access == Access::Read && past.is_new_target(facts);
+    let sum = past.target_sum;
+    let next = if agent {
+        match (new, facts.action.access) {
+            (true, _) => sum.saturating_add(AGENT_NEW).saturating_add(hurry(past, facts)),
+            // An object touched before, or one that the linear counter takes for it.
+            (false, Access::Read) => sum,
+            (false, _) => sum.saturating_sub(AGENT_NEW / 2),
+        }
+    } else if !new && facts.action.access == Access::Read && facts.action.target.is_some() {
+        // An object touched before, or one that the linear counter takes for it.
+        sum.saturating_sub(BEAT.saturating_mul(2))
+    } else if !new {
+        // A script does nothing but read objects.
+        0
+    } else if facts.now.since(past.learned).millis() < 600 {
+        sum.saturating_add(BEAT)
+    } else if !is_slow(past, facts) {
+        sum.saturating_sub(BETWEEN)
+    } else if past.gap(facts).abs_diff(past.last_gap) < 768 {
+        sum.saturating_add(BEAT)
+    } else {
+        sum.saturating_sub(OFF_BEAT)
+    };
+    // Bounded, so that it ends soon after what raised it.
+    next.min(CLOCKWORK_ALARM.saturating_add(BEAT))
 }
 
-/// What haste adds to a new target, in 1/1024 nat. Gaps of honest sessions scatter by a factor of 1.7 around their pace;
-/// more than that counts 1.8 nats a halving (a shift of about two standard deviations), at most 1.4.
-/// A pace that rests on fewer than three gaps is none.
+fn is_slow(past: &Baseline, facts: &Facts) -> bool {
+    facts.now.since(past.learned).millis() > 30_000
+}
+
+/// What haste adds to an agent's new target, in 1/1024 nat. Gaps of honest sessions scatter by a factor of 2.4 around
+/// their pace; more than that counts 1.8 nats a halving (a shift of about two standard deviations), at most 1.4. Before a
+/// session has a pace, an agent's usual one stands for it: 3.3 seconds, in which a model thinks. Assumed.
 fn hurry(past: &Baseline, facts: &Facts) -> u16 {
-    if past.requests < 4 {
-        return 0;
-    }
-    let beyond = past.pace.saturating_sub(past.gap(facts)).saturating_sub(768);
+    let pace = if past.requests < 4 { 11_970 } else { past.pace };
+    let beyond = pace.saturating_sub(past.gap(facts)).saturating_sub(1_280);
     beyond.saturating_mul(2).saturating_sub(beyond / 5).min(1_434)
 }
 

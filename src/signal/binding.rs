@@ -17,11 +17,14 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     };
     // Who has just authenticated again may bring a new key.
     let weight = scene.weight(kind);
-    let at_home = scene.same_client() && scene.known_prefix();
+    let at_home = scene.same_client() && scene.at_known_prefix();
+    let strange = !scene.baseline.knows_resource(scene.facts.action.resource);
     let weight = match kind {
         Kind::BindingChanged if scene.fresh => weight.scaled(1, 4),
         // The same client in the same place: a key store that was reset, more often than a thief.
-        Kind::BindingChanged | Kind::BindingLost if at_home => weight.scaled(3, 5),
+        Kind::BindingChanged if at_home => weight.scaled(3, 5),
+        // That is over after a request or two.
+        Kind::BindingLost if at_home && !strange && scene.baseline.unbound < 2 => weight.scaled(2, 5),
         _ => weight,
     };
     signals.raise(Signal { kind, weight, change: Change::None });

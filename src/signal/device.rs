@@ -15,7 +15,9 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
         && latest != 0
         && !scene.baseline.ja4.contains(&ja4)
     {
-        let weight = scene.weight(Kind::TlsFingerprintChanged);
+        let full = scene.weight(Kind::TlsFingerprintChanged);
+        // Resumption and QUIC change the extensions every day; the cipher suites are the TLS library's.
+        let weight = if scene.baseline.new_tls_stack(ja4) { full } else { full.scaled(1, 16) };
         signals.raise(Signal { kind: Kind::TlsFingerprintChanged, weight, change: Change::None });
     }
     posture(scene, signals);
@@ -31,7 +33,7 @@ fn user_agent(scene: Scene<'_>, signals: &mut Signals) {
         Some(known) if new.version < known.version => full.scaled(1, 2),
         Some(_) => return,
         // Where the session has always been, somebody else's client is less likely than another tool of the owner's.
-        None if scene.known_prefix() => full.scaled(1, 2),
+        None if scene.repetitive() && scene.at_known_prefix() => full.scaled(1, 2),
         None => full,
     };
     signals.raise(Signal { kind: Kind::UserAgentChanged, weight, change: Change::UserAgent(old, new) });
@@ -43,6 +45,8 @@ fn posture(scene: Scene<'_>, signals: &mut Signals) {
     let weight = match new {
         Posture::Compliant => return,
         Posture::NotCompliant => full,
+        // From another network, program or key it is another device's.
+        Posture::Unknown if scene.baseline.changes(scene.facts) => full.scaled(4, 5),
         // Not heard of is not the same as known to be bad.
         Posture::Unknown => full.scaled(2, 5),
     };

@@ -14,6 +14,7 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
         && past.scope != scope
         && grant.scope_size > past.scope_size
         && !scene.fresh
+        && !scene.facts.action.step_up
     {
         let change = Change::Scope(past.scope_size, grant.scope_size);
         signals.raise(Signal { kind: Kind::ScopeWidened, weight: scene.weight(Kind::ScopeWidened), change });
@@ -24,8 +25,9 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     }
 }
 
-/// Requests after which a session's reach is taken for settled.
-const SETTLED: u32 = 5;
+/// Requests after which a session's reach is taken for settled. A machine's first ones say what it is for.
+const SETTLED: u16 = 5;
+const SETTLED_MACHINE: u16 = 2;
 
 fn first_use(scene: Scene<'_>, signals: &mut Signals) {
     let (action, past) = (&scene.facts.action, scene.baseline);
@@ -40,12 +42,14 @@ fn first_use(scene: Scene<'_>, signals: &mut Signals) {
         Actor::Service => full,
         Actor::Agent | Actor::ApiKey => full.scaled(4, 5),
         // People explore.
-        Actor::Human => full.scaled(2, 5),
+        Actor::Human => full.scaled(13, 20),
     };
-    // Another endpoint of a tier in use says less, and a session without a past says little.
-    let by_reach = if new_tier { by_actor } else { by_actor.scaled(2, 5) };
-    let past_requests = u16::try_from(past.requests.min(SETTLED)).unwrap_or(0);
-    let weight = by_reach.scaled(past_requests, u16::try_from(SETTLED).unwrap_or(1));
+    // A session without a past says little.
+    let settled = if scene.repetitive() { SETTLED_MACHINE } else { SETTLED };
+    let requests = u16::try_from(past.requests).unwrap_or(u16::MAX).min(settled);
+    let weight = by_actor.scaled(requests, settled);
     let change = Change::Tier(past.tier, action.tier);
-    signals.raise(Signal { kind: Kind::SensitiveFirstUse, weight, change });
+    let signal = Signal { kind: Kind::SensitiveFirstUse, weight, change };
+    // Another endpoint of a tier in use says less: one more is work, several are a search.
+    signals.raise(if new_tier { signal } else { Signal { weight: weight.scaled(1, 13), ..signal } });
 }

@@ -30,10 +30,13 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
         // Within a country it is mostly the database that travels: carriers' addresses are placed at their offices.
         let country = scene.baseline.known_networks().next().and_then(|known| known.country);
         let abroad = country.is_none() || network.country.is_none() || country != network.country;
-        let weight = match (abroad && !scene.same_key(), scene.same_client()) {
+        let weight = match (abroad, scene.same_client()) {
             (false, _) => full.scaled(1, 5),
+            // Whoever has the key may have the owner's machine, and send through it or from behind it.
+            _ if scene.same_key() => full.scaled(3, 5),
             // A VPN that no list knows travels as fast, and brings the same client.
-            (true, true) => full.scaled(1, 2),
+            (true, true) if scene.continues() => full.scaled(1, 4),
+            (true, true) => full.scaled(4, 5),
             (true, false) => full,
         };
         signals.raise(Signal { kind: Kind::ImpossibleTravel, weight, change: Change::Travel(kilometres, minutes) });

@@ -115,8 +115,18 @@ fn grant() -> BoxedStrategy<Grant> {
 }
 
 fn action() -> BoxedStrategy<Action> {
-    (option::of(any::<u16>()), digest(), tier(), access(), option::of(digest()), any::<bool>())
-        .prop_map(|(route, endpoint, tier, access, target, mcp)| Action { route, endpoint, tier, access, target, mcp })
+    let place = (option::of(any::<u16>()), digest(), digest(), option::of(digest()));
+    (place, tier(), access(), any::<[bool; 2]>())
+        .prop_map(|((route, endpoint, resource, target), tier, access, [mcp, step_up])| Action {
+            route,
+            endpoint,
+            resource,
+            tier,
+            access,
+            target,
+            mcp,
+            step_up,
+        })
         .boxed()
 }
 
@@ -207,21 +217,23 @@ fn known_network() -> BoxedStrategy<KnownNetwork> {
 }
 
 fn baseline() -> BoxedStrategy<Baseline> {
-    let counters = (0..0x0100_0000u32, storable_time(), any::<u8>(), 26_297_281..43_000_000u32, any::<[u16; 5]>());
+    let counters = (0..0x0100_0000u32, storable_time(), any::<u8>(), 26_297_281..43_000_000u32, any::<[u16; 4]>());
     let places = (uniform4(option::of(known_network())), option::of(location()), any::<u8>());
     let clients = (option::of(user_agent()), option::of(user_agent()), any::<[u32; 2]>());
-    let posture = (option::of(posture()), seconds());
+    let posture = (option::of(posture()), seconds(), 26_297_281..43_000_000u32);
+    let continuity = (any::<u32>(), any::<[u8; 3]>(), any::<[u16; 2]>(), 26_297_281..43_000_000u32, 0..1u32 << 24);
     let grants = (digest(), digest(), any::<u8>(), tier(), any::<u32>());
-    let habits = (any::<[u8; 6]>(), uniform6(any::<u16>()), any::<[u8; 32]>(), any::<[u16; 3]>());
-    (counters, places, clients, posture, grants, habits)
+    let habits = (any::<[u8; 6]>(), uniform6(any::<u16>()), any::<[u8; 20]>(), any::<[u16; 3]>());
+    (counters, places, clients, posture, grants, habits, continuity)
         .prop_map(
             |(
-                (requests, learned, switches, switched, [export_sum, error_sum, writes, exports, volume]),
+                (requests, learned, switches, switched, [export_sum, error_sum, writes, exports]),
                 (networks, location, moves),
                 (first, second, ja4),
-                (posture, posture_since),
+                (posture, posture_since, posture_heard),
                 (binding, scope, scope_size, tier, endpoints),
                 (recent, past, targets, [novelty, pace, target_sum]),
+                (resources, [settled, strays, unbound], [endpoint, last_gap], stepped_up, hours),
             )| Baseline {
                 requests,
                 learned,
@@ -234,6 +246,7 @@ fn baseline() -> BoxedStrategy<Baseline> {
                 ja4,
                 posture,
                 posture_since,
+                posture_heard,
                 binding,
                 scope,
                 scope_size,
@@ -248,7 +261,14 @@ fn baseline() -> BoxedStrategy<Baseline> {
                 error_sum,
                 writes,
                 exports,
-                volume,
+                resources,
+                settled,
+                strays: strays & 15,
+                unbound: unbound & 15,
+                endpoint,
+                last_gap,
+                stepped_up,
+                hours,
             },
         )
         .boxed()

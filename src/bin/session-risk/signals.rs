@@ -37,6 +37,7 @@ fn group(group: Group) -> &'static str {
 fn basis(basis: Basis) -> &'static str {
     match basis {
         Basis::Assumed => "assumed",
+        Basis::Measured => "measured",
         Basis::Rule => "rule",
     }
 }

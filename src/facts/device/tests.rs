@@ -246,3 +246,13 @@ fn posture_takes_the_words_of_the_standard() {
         assert_eq!(Posture::parse(posture.name().as_bytes()), posture);
     }
 }
+
+#[test]
+fn a_tls_stack_is_the_transport_and_the_cipher_suites() {
+    let stack = |text: &'static str| tls_stack(text.as_bytes());
+    assert_eq!(stack("t13d1516h2_8daaf6152771_d8a2da3f94cd"), (&b"t"[..], &b"8daaf6152771"[..]));
+    assert_eq!(stack("t13d1517h2_8daaf6152771_52b7fe75750b"), stack("t13i1516h1_8daaf6152771_000000000000"));
+    assert_ne!(stack("q13d0312h3_55b375c5d22e_06cda9e17597"), stack("t13d0312h3_55b375c5d22e_06cda9e17597"));
+    assert_eq!(stack("no fingerprint"), (&b""[..], &b"no fingerprint"[..]));
+    assert_eq!(stack(""), (&b""[..], &b""[..]));
+}
