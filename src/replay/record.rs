@@ -1,4 +1,5 @@
-//! One line of a trace: what an access log says of a request. Unknown members are ignored, absent ones are absent.
+//! One line of a trace: what an access log says of a request. Unknown members are ignored. Numbers may be written as
+//! text, and `null`, `""` and `"-"` say nothing, as Envoy writes what it does not have.
 
 use serde_json::Value;
 
@@ -41,9 +42,17 @@ pub struct Record {
     pub ja4: Option<String>,
     /// `compliant`, `not-compliant`, `unknown`.
     pub posture: Option<String>,
-    /// `dpop:<id>`, `mtls:<id>`, `none`.
+    /// `dpop:<id>`, `mtls:<id>`, `none`; `unproven` where the token names a key and no proof came along.
     pub binding: Option<String>,
-    /// HTTP status of the answer.
+    /// `true` for VPNs, proxies and relays, as the gateway's anonymizer header says it.
+    pub anonymizer: Option<String>,
+    /// When the user last authenticated, seconds since the epoch.
+    pub auth_time: Option<u64>,
+    /// `acr` of the token.
+    pub acr: Option<String>,
+    /// Words with commas between them: `verified` or `unverified`, `duplicate`, `malformed`. Absent: verified, no flaws.
+    pub identity: Option<String>,
+    /// HTTP status of the answer; absent or 0 when there was none.
     pub status: Option<u16>,
     /// Bytes of its body.
     pub bytes_out: u64,
@@ -62,31 +71,47 @@ pub struct Label {
     pub source: String,
 }
 
+/// Why a line is no record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It names no session: a request that the gateway did not score either.
+    Anonymous,
+    /// What is wrong with it, in words.
+    Malformed(String),
+}
+
+impl std::fmt::Display for Unread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Anonymous => "`session` is missing",
+            Self::Malformed(what) => what,
+        })
+    }
+}
+
 impl Record {
     /// Reads a line.
     ///
     /// # Errors
-    /// What is wrong with it, in words: no JSON object, or a member that is needed (`ts`, `session`, `method`, `path`)
-    /// is missing or of another type.
-    pub fn parse(line: &[u8]) -> Result<Self, String> {
-        let json: Value = serde_json::from_slice(line).map_err(|error| format!("no JSON: {error}"))?;
+    /// [`Unread::Malformed`]: it is no JSON object, or a member that is needed (`ts`, `method`, `path`) is missing or of
+    /// another type. [`Unread::Anonymous`]: it has no `session`.
+    pub fn parse(line: &[u8]) -> Result<Self, Unread> {
+        let json: Value = serde_json::from_slice(line).map_err(|error| malformed(format!("no JSON: {error}")))?;
         if !json.is_object() {
-            return Err("no JSON object".to_owned());
+            return Err(malformed("no JSON object"));
         }
-        let text = |name: &str| json.get(name).and_then(Value::as_str).map(str::to_owned);
-        let needed = |name: &str| {
-            text(name).filter(|value| !value.is_empty()).ok_or_else(|| format!("`{name}` is missing or no text"))
+        let text = |name: &str| text(&json, name).map(str::to_owned);
+        let needed = |name: &str| text(name).ok_or_else(|| malformed(format!("`{name}` is missing or no text")));
+        let time = whole(&json, "ts").ok_or_else(|| malformed("`ts` is missing or no whole number of milliseconds"));
+        let session = match (text("session"), &time) {
+            (Some(session), _) => session,
+            // A time that is none says that this is no log. Of a request without a score ours has none at all.
+            (None, Err(error)) if text("ts").is_some() => return Err(error.clone()),
+            (None, _) => return Err(Unread::Anonymous),
         };
-        let whole = |name: &str| json.get(name).and_then(Value::as_u64);
-        let number = |name: &str| json.get(name).and_then(Value::as_f64);
-        let label = json.get("label").map(|label| {
-            let text = |name: &str| label.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-            let attack = label.get("attack").and_then(Value::as_bool).unwrap_or(false);
-            Label { attack, scenario: text("scenario"), source: text("source") }
-        });
         Ok(Self {
-            ts: whole("ts").ok_or("`ts` is missing or no whole number of milliseconds")?,
-            session: needed("session")?,
+            ts: time?,
+            session,
             subject: text("subject").unwrap_or_default(),
             actor: text("actor").unwrap_or_default(),
             method: needed("method")?,
@@ -96,19 +121,47 @@ impl Record {
             target: text("target"),
             scope: text("scope"),
             ip: text("ip"),
-            asn: whole("asn"),
+            asn: whole(&json, "asn"),
             country: text("country"),
-            lat: number("lat"),
-            lon: number("lon"),
+            lat: degrees(&json, "lat"),
+            lon: degrees(&json, "lon"),
             ua: text("ua"),
             ja4: text("ja4"),
             posture: text("posture"),
             binding: text("binding"),
-            status: whole("status").and_then(|status| u16::try_from(status).ok()),
-            bytes_out: whole("bytes_out").unwrap_or(0),
-            label,
+            anonymizer: text("anonymizer"),
+            auth_time: whole(&json, "auth_time"),
+            acr: text("acr"),
+            identity: text("identity"),
+            // Envoy writes 0 where there was no answer.
+            status: whole(&json, "status").and_then(|status| u16::try_from(status).ok()).filter(|status| *status != 0),
+            bytes_out: whole(&json, "bytes_out").unwrap_or(0),
+            label: json.get("label").filter(|label| label.is_object()).map(label),
         })
     }
+}
+
+fn malformed(what: impl Into<String>) -> Unread {
+    Unread::Malformed(what.into())
+}
+
+fn text<'a>(json: &'a Value, name: &str) -> Option<&'a str> {
+    json.get(name)?.as_str().filter(|text| !matches!(*text, "" | "-"))
+}
+
+fn whole(json: &Value, name: &str) -> Option<u64> {
+    let of_text = || text(json, name)?.trim_start_matches("AS").parse().ok();
+    json.get(name).and_then(Value::as_u64).or_else(of_text)
+}
+
+fn degrees(json: &Value, name: &str) -> Option<f64> {
+    json.get(name).and_then(Value::as_f64).or_else(|| text(json, name)?.parse().ok())
+}
+
+fn label(json: &Value) -> Label {
+    let word = |name: &str| text(json, name).unwrap_or_default().to_owned();
+    let attack = json.get("attack").and_then(Value::as_bool).unwrap_or(false);
+    Label { attack, scenario: word("scenario"), source: word("source") }
 }
 
 #[cfg(test)]
@@ -122,9 +175,30 @@ mod tests {
         assert_eq!(Record::parse(good.as_bytes()).unwrap().session, "s");
         for name in ["ts", "session", "method", "path"] {
             let bad = good.replacen(&format!("\"{name}\""), "\"other\"", 1);
-            assert!(Record::parse(bad.as_bytes()).unwrap_err().contains(&format!("`{name}`")), "{name}");
+            assert!(Record::parse(bad.as_bytes()).unwrap_err().to_string().contains(&format!("`{name}`")), "{name}");
         }
-        assert!(Record::parse(b"[1]").is_err());
-        assert!(Record::parse(b"{").is_err());
+        assert!(matches!(Record::parse(br#"{"ts":"yesterday"}"#), Err(Unread::Malformed(_))));
+        assert!(matches!(Record::parse(b"[1]"), Err(Unread::Malformed(_))));
+        assert!(matches!(Record::parse(b"{"), Err(Unread::Malformed(_))));
+    }
+
+    #[test]
+    fn a_line_of_envoy_says_what_a_trace_says() {
+        let envoy = r#"{"ts":"1770000000123","session":"5e","subject":null,"method":"GET","path":"/a","ip":"10.0.0.1",
+            "asn":"3320","country":"-","lat":"50.1","lon":"-8.75","ua":"","ja4":null,"tool":null,"status":200,
+            "bytes_out":"12","auth_time":"1770000000","label":null}"#;
+        let trace = r#"{"ts":1770000000123,"session":"5e","method":"GET","path":"/a","ip":"10.0.0.1","asn":3320,
+            "lat":50.1,"lon":-8.75,"status":200,"bytes_out":12,"auth_time":1770000000}"#;
+        let read = Record::parse(envoy.as_bytes()).unwrap();
+        assert_eq!(read, Record::parse(trace.as_bytes()).unwrap());
+        assert_eq!((read.ts, read.lon, read.country), (1_770_000_000_123, Some(-8.75), None));
+    }
+
+    #[test]
+    fn a_line_without_a_session_is_nobodys_and_not_malformed() {
+        for session in ["null", "\"\"", "\"-\""] {
+            let line = format!(r#"{{"ts":null,"session":{session},"method":"GET","path":"/healthz"}}"#);
+            assert_eq!(Record::parse(line.as_bytes()), Err(Unread::Anonymous));
+        }
     }
 }
