@@ -18,7 +18,7 @@ mod trace;
 use clap::{Parser, Subcommand};
 use session_risk::config::schema;
 use std::{
-    io::{self, Read, Write},
+    io::{self, IsTerminal, Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -27,7 +27,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  good
   1  the configuration has problems; each is named on standard error
-  2  the command could not be run: wrong arguments, or a file that cannot be read";
+  2  the command could not be run: wrong arguments, or a file that cannot be read
+  3  a log ends early or is damaged: the output holds what came before";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -131,9 +132,15 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
-        Command::Replay { inputs, jsonl } => ended(replay::run(&inputs, jsonl)),
-        Command::Eval { inputs, json, ablation } => ended(eval::run(&inputs, json.as_deref(), ablation)),
-        Command::Explain { session, inputs } => ended(explain::run(&inputs, &session)),
+        Command::Replay { inputs, jsonl } => {
+            let inputs = inputs.as_one_log().quiet_if(jsonl && io::stdout().is_terminal());
+            ended(replay::run(&inputs, jsonl), &inputs)
+        }
+        Command::Eval { inputs, json, ablation } => ended(eval::run(&inputs, json.as_deref(), ablation), &inputs),
+        Command::Explain { session, inputs } => {
+            let inputs = inputs.as_one_log();
+            ended(explain::run(&inputs, &session), &inputs)
+        }
         Command::Schema => pretty(&schema::schema()).map(|()| ExitCode::SUCCESS),
         Command::Signals => signals::print().map(|()| ExitCode::SUCCESS),
     };
@@ -149,9 +156,9 @@ fn main() -> ExitCode {
 }
 
 /// The exit code of a command over traces; an output error is left to whoever asked.
-fn ended(result: Result<(), trace::Failure>) -> io::Result<ExitCode> {
+fn ended(result: Result<(), trace::Failure>, inputs: &trace::Inputs) -> io::Result<ExitCode> {
     match result {
-        Ok(()) => Ok(ExitCode::SUCCESS),
+        Ok(()) => Ok(if inputs.torn() { ExitCode::from(3) } else { ExitCode::SUCCESS }),
         Err(trace::Failure::Output(error)) => Err(error),
         Err(trace::Failure::Message(message)) => {
             // Nothing is left to do if standard error is closed too.
