@@ -135,21 +135,18 @@ fn session_key(text: &str) -> Option<SessionKey> {
 /// A line as the headers that a gateway configured by [`gateway_config`] would have seen, with the identity as a verified
 /// token's payload.
 pub fn request_headers(record: &Record) -> Vec<(&'static str, String)> {
-    let mut claims = json!({ "sid": record.session, "sub": record.subject, "actor": record.actor });
-    if let Some(scope) = &record.scope {
-        put(&mut claims, "scope", json!(scope));
-    }
-    if let Some(seconds) = record.auth_time {
-        put(&mut claims, "auth_time", json!(seconds));
-    }
-    if let Some(acr) = &record.acr {
-        put(&mut claims, "acr", json!(acr));
-    }
     let bound = record.binding.as_deref().filter(|binding| binding.contains(':'));
-    if let Some(key) = bound.or(record.binding.as_deref().filter(|binding| *binding == "unproven")) {
-        put(&mut claims, "cnf", json!({ "jkt": key }));
-    }
-    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims.to_string());
+    let unproven = record.binding.as_deref().filter(|binding| *binding == "unproven");
+    let claims = Claims {
+        sid: &record.session,
+        sub: &record.subject,
+        actor: &record.actor,
+        scope: record.scope.as_deref(),
+        auth_time: record.auth_time,
+        acr: record.acr.as_deref(),
+        jkt: bound.or(unproven),
+    };
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims.json());
     let mut pairs =
         vec![(":method", record.method.clone()), (":path", record.path.clone()), ("x-jwt-payload", payload)];
     let optional = [
@@ -166,6 +163,41 @@ pub fn request_headers(record: &Record) -> Vec<(&'static str, String)> {
     ];
     pairs.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
     pairs
+}
+
+/// The claims of a line, those that it has.
+struct Claims<'a> {
+    sid: &'a str,
+    sub: &'a str,
+    actor: &'a str,
+    scope: Option<&'a str>,
+    auth_time: Option<u64>,
+    acr: Option<&'a str>,
+    /// The key that the token names: `cnf.jkt`.
+    jkt: Option<&'a str>,
+}
+
+impl Claims<'_> {
+    /// As JSON, written straight: a tree of values for each line would cost as much as assessing it.
+    fn json(&self) -> String {
+        let mut json = String::with_capacity(512);
+        let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        let [sid, sub, actor] = [self.sid, self.sub, self.actor].map(text);
+        json.push_str(&format!("{{\"sid\":{sid},\"sub\":{sub},\"actor\":{actor}"));
+        for (name, value) in [("scope", self.scope), ("acr", self.acr)] {
+            if let Some(value) = value {
+                json.push_str(&format!(",\"{name}\":{}", text(value)));
+            }
+        }
+        if let Some(seconds) = self.auth_time {
+            json.push_str(&format!(",\"auth_time\":{seconds}"));
+        }
+        if let Some(key) = self.jkt {
+            json.push_str(&format!(",\"cnf\":{{\"jkt\":{}}}", text(key)));
+        }
+        json.push('}');
+        json
+    }
 }
 
 /// The configuration that a replay runs: identity, network and device are read from what [`request_headers`] writes.

@@ -133,12 +133,12 @@ fn main() -> ExitCode {
             }
         },
         Command::Replay { inputs, jsonl } => {
-            let inputs = inputs.as_one_log().quiet_if(jsonl && io::stdout().is_terminal());
+            let inputs = inputs.joined().quiet_if(jsonl && io::stdout().is_terminal());
             ended(replay::run(&inputs, jsonl), &inputs)
         }
         Command::Eval { inputs, json, ablation } => ended(eval::run(&inputs, json.as_deref(), ablation), &inputs),
         Command::Explain { session, inputs } => {
-            let inputs = inputs.as_one_log();
+            let inputs = inputs.joined();
             ended(explain::run(&inputs, &session), &inputs)
         }
         Command::Schema => pretty(&schema::schema()).map(|()| ExitCode::SUCCESS),

@@ -1,7 +1,9 @@
 //! One line of a trace: what an access log says of a request. Unknown members are ignored. Numbers may be written as
 //! text, and `null`, `""` and `"-"` say nothing, as Envoy writes what it does not have.
 
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use std::{borrow::Cow, fmt};
 
 /// One request of a trace.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,8 +82,8 @@ pub enum Unread {
     Malformed(String),
 }
 
-impl std::fmt::Display for Unread {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Anonymous => "`session` is missing",
             Self::Malformed(what) => what,
@@ -96,72 +98,215 @@ impl Record {
     /// [`Unread::Malformed`]: it is no JSON object, or a member that is needed (`ts`, `method`, `path`) is missing or of
     /// another type. [`Unread::Anonymous`]: it has no `session`.
     pub fn parse(line: &[u8]) -> Result<Self, Unread> {
-        let json: Value = serde_json::from_slice(line).map_err(|error| malformed(format!("no JSON: {error}")))?;
-        if !json.is_object() {
-            return Err(malformed("no JSON object"));
-        }
-        let text = |name: &str| text(&json, name).map(str::to_owned);
-        let needed = |name: &str| text(name).ok_or_else(|| malformed(format!("`{name}` is missing or no text")));
-        let time = whole(&json, "ts").ok_or_else(|| malformed("`ts` is missing or no whole number of milliseconds"));
-        let session = match (text("session"), &time) {
-            (Some(session), _) => session,
-            // A time that is none says that this is no log. Of a request without a score ours has none at all.
-            (None, Err(error)) if text("ts").is_some() => return Err(error.clone()),
-            (None, _) => return Err(Unread::Anonymous),
+        let mut json = serde_json::Deserializer::from_slice(line);
+        let read = json.deserialize_map(Members::default()).and_then(|read| json.end().map(|()| read));
+        let Members { record, time } = read.map_err(|error| {
+            let what = if error.is_data() { "no JSON object".to_owned() } else { format!("no JSON: {error}") };
+            Unread::Malformed(what)
+        })?;
+        let malformed = |what: &str| Err(Unread::Malformed(what.to_owned()));
+        let ts = match time {
+            Time::At(ms) => Some(ms),
+            Time::Unsaid => None,
+            Time::Nonsense => return malformed("`ts` is no whole number of milliseconds"),
         };
-        Ok(Self {
-            ts: time?,
-            session,
-            subject: text("subject").unwrap_or_default(),
-            actor: text("actor").unwrap_or_default(),
-            method: needed("method")?,
-            path: needed("path")?,
-            mcp_method: text("mcp_method"),
-            tool: text("tool"),
-            target: text("target"),
-            scope: text("scope"),
-            ip: text("ip"),
-            asn: whole(&json, "asn"),
-            country: text("country"),
-            lat: degrees(&json, "lat"),
-            lon: degrees(&json, "lon"),
-            ua: text("ua"),
-            ja4: text("ja4"),
-            posture: text("posture"),
-            binding: text("binding"),
-            anonymizer: text("anonymizer"),
-            auth_time: whole(&json, "auth_time"),
-            acr: text("acr"),
-            identity: text("identity"),
-            // Envoy writes 0 where there was no answer.
-            status: whole(&json, "status").and_then(|status| u16::try_from(status).ok()).filter(|status| *status != 0),
-            bytes_out: whole(&json, "bytes_out").unwrap_or(0),
-            label: json.get("label").filter(|label| label.is_object()).map(label),
-        })
+        // Of a request without a score our logs have no time either.
+        if record.session.is_empty() {
+            return Err(Unread::Anonymous);
+        }
+        let Some(ts) = ts else { return malformed("`ts` is missing") };
+        if record.method.is_empty() {
+            return malformed("`method` is missing or no text");
+        }
+        if record.path.is_empty() {
+            return malformed("`path` is missing or no text");
+        }
+        Ok(Self { ts, ..record })
     }
 }
 
-fn malformed(what: impl Into<String>) -> Unread {
-    Unread::Malformed(what.into())
+/// What the members of a line have said so far. Built by hand: a log has millions of lines.
+#[derive(Default)]
+struct Members {
+    record: Record,
+    time: Time,
 }
 
-fn text<'a>(json: &'a Value, name: &str) -> Option<&'a str> {
-    json.get(name)?.as_str().filter(|text| !matches!(*text, "" | "-"))
+#[derive(Default)]
+enum Time {
+    #[default]
+    Unsaid,
+    At(u64),
+    Nonsense,
 }
 
-fn whole(json: &Value, name: &str) -> Option<u64> {
-    let of_text = || text(json, name)?.trim_start_matches("AS").parse().ok();
-    json.get(name).and_then(Value::as_u64).or_else(of_text)
+impl Members {
+    fn take(&mut self, name: &str, value: Written<'_>) {
+        let record = &mut self.record;
+        match name {
+            "ts" => {
+                self.time = match value.whole() {
+                    Some(ms) => Time::At(ms),
+                    None if value.says_nothing() => Time::Unsaid,
+                    None => Time::Nonsense,
+                }
+            }
+            "session" => record.session = value.text().unwrap_or_default(),
+            "subject" => record.subject = value.text().unwrap_or_default(),
+            "actor" => record.actor = value.text().unwrap_or_default(),
+            "method" => record.method = value.text().unwrap_or_default(),
+            "path" => record.path = value.text().unwrap_or_default(),
+            "mcp_method" => record.mcp_method = value.text(),
+            "tool" => record.tool = value.text(),
+            "target" => record.target = value.text(),
+            "scope" => record.scope = value.text(),
+            "ip" => record.ip = value.text(),
+            "asn" => record.asn = value.whole(),
+            "country" => record.country = value.text(),
+            "lat" => record.lat = value.degrees(),
+            "lon" => record.lon = value.degrees(),
+            "ua" => record.ua = value.text(),
+            "ja4" => record.ja4 = value.text(),
+            "posture" => record.posture = value.text(),
+            "binding" => record.binding = value.text(),
+            "anonymizer" => record.anonymizer = value.text(),
+            "auth_time" => record.auth_time = value.whole(),
+            "acr" => record.acr = value.text(),
+            "identity" => record.identity = value.text(),
+            // Envoy writes 0 where there was no answer.
+            "status" => {
+                record.status =
+                    value.whole().and_then(|status| u16::try_from(status).ok()).filter(|status| *status != 0);
+            }
+            "bytes_out" => record.bytes_out = value.whole().unwrap_or(0),
+            _ => {}
+        }
+    }
 }
 
-fn degrees(json: &Value, name: &str) -> Option<f64> {
-    json.get(name).and_then(Value::as_f64).or_else(|| text(json, name)?.parse().ok())
+impl<'de> Visitor<'de> for Members {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<Self, A::Error> {
+        while let Some(name) = object.next_key::<Written<'de>>()? {
+            match name {
+                Written::Text(name) if name == "label" => self.record.label = label(&object.next_value()?),
+                Written::Text(name) => self.take(&name, object.next_value()?),
+                _ => drop(object.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(self)
+    }
 }
 
-fn label(json: &Value) -> Label {
-    let word = |name: &str| text(json, name).unwrap_or_default().to_owned();
-    let attack = json.get("attack").and_then(Value::as_bool).unwrap_or(false);
-    Label { attack, scenario: word("scenario"), source: word("source") }
+fn label(json: &Value) -> Option<Label> {
+    let members = json.as_object()?;
+    let word = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let attack = members.get("attack").and_then(Value::as_bool).unwrap_or(false);
+    Some(Label { attack, scenario: word("scenario"), source: word("source") })
+}
+
+/// A member's value as it is written.
+enum Written<'a> {
+    Text(Cow<'a, str>),
+    Whole(u64),
+    Fraction(f64),
+    Null,
+    /// A list, an object, `true`: nothing that a record has.
+    Other,
+}
+
+impl Written<'_> {
+    fn says_nothing(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Text(text) => matches!(text.as_ref(), "" | "-"),
+            _ => false,
+        }
+    }
+
+    fn text(self) -> Option<String> {
+        match self {
+            Self::Text(text) if !matches!(text.as_ref(), "" | "-") => Some(text.into_owned()),
+            _ => None,
+        }
+    }
+
+    /// A whole number, or the text of one; autonomous systems may have their `AS` in front.
+    fn whole(&self) -> Option<u64> {
+        match self {
+            Self::Whole(number) => Some(*number),
+            Self::Text(text) => text.trim_start_matches("AS").parse().ok(),
+            _ => None,
+        }
+    }
+
+    fn degrees(&self) -> Option<f64> {
+        match self {
+            Self::Whole(number) => u32::try_from(*number).ok().map(f64::from),
+            Self::Fraction(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+            Self::Null | Self::Other => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Written<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(Reading)
+    }
+}
+
+struct Reading;
+
+impl<'de> Visitor<'de> for Reading {
+    type Value = Written<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Written<'de>, E> {
+        Ok(Written::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Written<'de>, E> {
+        Ok(Written::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Written<'de>, E> {
+        Ok(Written::Whole(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Written<'de>, E> {
+        Ok(i32::try_from(number).map_or(Written::Other, |number| Written::Fraction(f64::from(number))))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Written<'de>, E> {
+        Ok(Written::Fraction(number))
+    }
+
+    fn visit_unit<E>(self) -> Result<Written<'de>, E> {
+        Ok(Written::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Written<'de>, E> {
+        Ok(Written::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Written<'de>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Written::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Written<'de>, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Written::Other)
+    }
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ const FIRST_LINES: usize = 10_000;
 impl Inputs {
     /// The files as parts of one log, oldest first, unless they are to be kept separate: a session goes on from one file to
     /// the next.
-    pub(crate) fn as_one_log(mut self) -> Self {
+    pub(crate) fn joined(mut self) -> Self {
         self.one_log = !self.separate;
         self
     }
