@@ -11,6 +11,7 @@ use crate::{
     host::{Effect, Host},
     intake::{self, McpCall, Target},
     root::{Kept, Root, Work},
+    score::Thresholds,
     session::{
         local::LocalStore,
         table::{Cas, Store, StoreError, Written},
@@ -76,6 +77,11 @@ impl Replay {
     /// The policy's rules, by the index in a decision.
     pub fn rules(&self) -> &[crate::policy::Rule] {
         &self.root.config().engine.rules
+    }
+
+    /// Where the levels begin.
+    pub fn thresholds(&self) -> Thresholds {
+        self.root.config().engine.thresholds
     }
 
     /// Assesses one line, and learns from its status if the request was forwarded. `None`: it names no session.

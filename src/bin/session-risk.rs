@@ -53,6 +53,14 @@ A line is a JSON object. Needed: ts (ms), session, method, path. Read if there: 
 target, scope, ip, asn, country, lat, lon, ua, ja4, posture, binding, status, bytes_out. Sorted by time.
 Routes, tools, weights, levels, rules and table are the configuration's; the identity is what the line says.";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  session-risk explain 3f9c0a /var/log/envoy/access.json* --config filter.json
+  session-risk explain 3f9c0a access.jsonl.gz --config filter.json --json | jq -r '.conclusion[]'
+
+Requests that go on with what an earlier one began are told together; --all tells each. No address is shown, and no
+query. A name that no session has is answered with those of the highest scores.";
+
 const EVAL_EXAMPLES: &str = "\
 Example:
   session-risk eval traces/ --json figures.json
@@ -106,12 +114,14 @@ enum Command {
         ablation: bool,
     },
     /// Tells one session's life: what raised its score, how it decayed, which rule acted
-    #[command(after_help = "Example:\n  session-risk explain 3f9c0a access.jsonl.gz --config filter.json")]
+    #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain {
-        /// The session, as the trace names it
+        /// The session as the log names it, or enough of its beginning
         session: String,
         #[command(flatten)]
         inputs: trace::Inputs,
+        #[command(flatten)]
+        manner: explain::Manner,
     },
     /// Prints the JSON schema of the filter configuration, for editors
     #[command(after_help = "Example:\n  session-risk schema > session-risk.schema.json")]
@@ -137,9 +147,9 @@ fn main() -> ExitCode {
             ended(replay::run(&inputs, jsonl), &inputs)
         }
         Command::Eval { inputs, json, ablation } => ended(eval::run(&inputs, json.as_deref(), ablation), &inputs),
-        Command::Explain { session, inputs } => {
+        Command::Explain { session, inputs, manner } => {
             let inputs = inputs.joined();
-            ended(explain::run(&inputs, &session), &inputs)
+            ended(explain::run(&inputs, &session, &manner), &inputs)
         }
         Command::Schema => pretty(&schema::schema()).map(|()| ExitCode::SUCCESS),
         Command::Signals => signals::print().map(|()| ExitCode::SUCCESS),
