@@ -50,7 +50,9 @@ Examples:
   zcat access.jsonl.gz | session-risk replay - --config filter.json --jsonl > decisions.jsonl
 
 A line is a JSON object. Needed: ts (ms), session, method, path. Read if there: subject, actor, mcp_method, tool,
-target, scope, ip, asn, country, lat, lon, ua, ja4, posture, binding, status, bytes_out. Sorted by time.
+target, scope, ip, asn, country, lat, lon, anonymizer, ua, ja4, posture, binding, identity, auth_time, acr, status,
+bytes_out. Numbers may be text; null, \"\" and \"-\" say nothing. envoy-config/access-log.yaml writes such lines.
+Files are parts of one log, read oldest first, with one session table; --separate gives each its own.
 Routes, tools, weights, levels, rules and table are the configuration's; the identity is what the line says.";
 
 const EXPLAIN_EXAMPLES: &str = "\
