@@ -30,6 +30,10 @@ pub const PATH_BYTES: usize = 8 * 1024;
 pub const IDENTITY_BYTES: usize = 64 * 1024;
 /// Largest JSON-RPC body that the filter waits for, whatever the configuration says.
 pub const BODY_BYTES: u32 = 1024 * 1024;
+/// Longest name (tool, MCP method, `acr`) that is published for the access log; the rest is cut off.
+pub const LOG_NAME_BYTES: usize = 128;
+/// Longest scope that is published for the access log; entries that do not fit are left out.
+pub const LOG_SCOPE_BYTES: usize = 2048;
 /// Largest plugin configuration.
 pub const CONFIG_BYTES: usize = 1024 * 1024;
 

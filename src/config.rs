@@ -57,6 +57,8 @@ pub struct Config {
     pub table: TableSettings,
     /// What happens to a request that cannot be assessed.
     pub on_failure: OnFailure,
+    /// Publish what a replay of the access log needs.
+    pub log_fields: bool,
 }
 
 /// A place where identity may be found.

@@ -202,6 +202,9 @@ fn decide(root: &mut Root, host: &mut dyn Host, blob: &[u8], call: Option<McpCal
         host.apply(Effect::Count(Counter::Unscored(Unscored::NoSession), 1));
         return (Stream::Finished, Flow::Continue);
     };
+    for (name, value) in &intake.log {
+        host.apply(Effect::FilterState(name, value));
+    }
     match root.keep(host, &Work::Assess(facts)) {
         Kept::Assessed(assessment, admitted) => enact(root, host, &facts, &assessment, admitted, protocol),
         Kept::Observed(_) | Kept::Failed => unscored(root, host, protocol),

@@ -1,7 +1,9 @@
 //! One HTTP request read into facts, by the configuration. All the knowledge of where a fact is found is here;
-//! how each kind of text is parsed is in `facts/`, what is known of an MCP call in `intake/call.rs`.
+//! how each kind of text is parsed is in `facts/`, what is known of an MCP call in `intake/call.rs`, what the access log is
+//! told of it in `intake/log.rs`.
 
 mod call;
+mod log;
 
 pub use call::{McpCall, call_of_body, call_of_headers, call_of_metadata, contradicts};
 
@@ -53,12 +55,14 @@ impl<'a> Target<'a> {
 }
 
 /// What a request turned out to be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Intake {
     /// The facts; `None` when the request names no session.
     pub facts: Option<Facts>,
     /// Something in it could not be parsed.
     pub malformed: bool,
+    /// What the access log is told so that the log can be replayed; empty unless the configuration asks for it.
+    pub log: Vec<(&'static str, String)>,
 }
 
 /// Reads a request into facts.
@@ -74,7 +78,7 @@ pub fn read(
     reader.read_claims();
     let flaws = reader.flaws();
     let Some((key, from)) = reader.session_key() else {
-        return Intake { facts: None, malformed: reader.malformed || flaws.malformed };
+        return Intake { facts: None, malformed: reader.malformed || flaws.malformed, log: Vec::new() };
     };
     let subject = reader.subject();
     let actor = reader.actor(from, target.mcp);
@@ -94,7 +98,8 @@ pub fn read(
         selected,
     };
     let malformed = reader.malformed || flaws.malformed || call.is_some_and(|call| call.malformed);
-    Intake { facts: Some(facts), malformed }
+    let log = if config.log_fields { log::fields(&reader, &facts, call) } else { Vec::new() };
+    Intake { facts: Some(facts), malformed, log }
 }
 
 struct Reader<'a, 'p> {
@@ -361,8 +366,9 @@ impl Reader<'_, '_> {
         match call {
             Some(call) => tool = self.call_action(call, &mut action),
             None => {
-                let plain = target.path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
-                let template = route.map_or(plain, |route| route.template.as_bytes());
+                // One that no route knows is the same endpoint whatever its query says, as it is in logs without queries.
+                let bare = target.path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+                let template = route.map_or(bare, |route| route.template.as_bytes());
                 action.endpoint = config.digest.short(Role::Endpoint, &[target.method, template]);
                 action.resource = config.digest.short(Role::Resource, &[route::collection(template)]);
                 let parameters = target.matched.as_ref().map(|matched| matched.parameters.as_slice());

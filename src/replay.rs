@@ -7,10 +7,11 @@ pub mod record;
 use crate::{
     config::ConfigError,
     engine::Assessment,
-    facts::{Facts, Outcome},
+    facts::{Facts, IdentityFlaws, Outcome, SessionKey},
     host::{Effect, Host},
     intake::{self, McpCall, Target},
     root::{Kept, Root, Work},
+    score::Thresholds,
     session::{
         local::LocalStore,
         table::{Cas, Store, StoreError, Written},
@@ -84,6 +85,11 @@ impl Replay {
         &self.root.config().engine.rules
     }
 
+    /// Where the levels begin.
+    pub fn thresholds(&self) -> Thresholds {
+        self.root.config().engine.thresholds
+    }
+
     /// Assesses one line, and learns from its status if the request was forwarded. `None`: it names no session.
     pub fn step(&mut self, record: &Record) -> Option<Step> {
         let now = Timestamp::from_millis(record.ts);
@@ -92,13 +98,15 @@ impl Replay {
         let config = self.root.config();
         let headers = config.names.pick(pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
         let target = Target::find(config, &headers);
-        let call = record.mcp_method.as_ref().map(|method| McpCall {
-            method: Some(method.clone()),
+        // A call that could not be read is one all the same.
+        let call = (record.mcp_method.is_some() || target.calls()).then(|| McpCall {
+            method: record.mcp_method.clone(),
             name: record.tool.clone(),
             arguments: record.target.as_ref().map(|target| json!(target).to_string()),
             ..McpCall::default()
         });
-        let facts = intake::read(config, &headers, &target, call.as_ref(), &mut |_| None, now).facts?;
+        let mut facts = intake::read(config, &headers, &target, call.as_ref(), &mut |_| None, now).facts?;
+        take_digests(&mut facts, record, call.is_some());
         let Kept::Assessed(assessment, admitted) = self.root.keep(&mut self.host, &Work::Assess(facts)) else {
             return None;
         };
@@ -112,18 +120,45 @@ impl Replay {
     }
 }
 
+/// Takes what a log of ours says in the gateway's own digests as it is: the replay then finds the same place in the table,
+/// the same share of a rollout and the same marks in a session's memory as the gateway did.
+fn take_digests(facts: &mut Facts, record: &Record, call: bool) {
+    if let Some(key) = session_key(&record.session) {
+        facts.key = key;
+    }
+    let short = |text: &String| u32::from_str_radix(text, 16).ok().filter(|digest| text.len() == 8 && *digest != 0);
+    if let Some(target) = record.target.as_ref().and_then(short).filter(|_| call) {
+        facts.action.target = Some(target);
+    }
+    if let Some(identity) = &record.identity {
+        let says = |word: &str| identity.split(',').any(|other| other == word);
+        facts.verified = says("verified");
+        facts.flaws = IdentityFlaws { duplicate: says("duplicate"), malformed: says("malformed") };
+    }
+}
+
+/// A session key as it is written in logs: 32 hex digits, not all of them zero.
+fn session_key(text: &str) -> Option<SessionKey> {
+    let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = u128::from_str_radix(text, 16).ok().filter(|number| digits && *number != 0)?;
+    Some(SessionKey(number.to_be_bytes()))
+}
+
 /// A line as the headers that a gateway configured by [`gateway_config`] would have seen, with the identity as a verified
 /// token's payload.
 pub fn request_headers(record: &Record) -> Vec<(&'static str, String)> {
-    let mut claims = json!({ "sid": record.session, "sub": record.subject, "actor": record.actor });
-    if let Some(scope) = &record.scope {
-        put(&mut claims, "scope", json!(scope));
-    }
     let bound = record.binding.as_deref().filter(|binding| binding.contains(':'));
-    if let Some(key) = bound {
-        put(&mut claims, "cnf", json!({ "jkt": key }));
-    }
-    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims.to_string());
+    let unproven = record.binding.as_deref().filter(|binding| *binding == "unproven");
+    let claims = Claims {
+        sid: &record.session,
+        sub: &record.subject,
+        actor: &record.actor,
+        scope: record.scope.as_deref(),
+        auth_time: record.auth_time,
+        acr: record.acr.as_deref(),
+        jkt: bound.or(unproven),
+    };
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims.json());
     let mut pairs =
         vec![(":method", record.method.clone()), (":path", record.path.clone()), ("x-jwt-payload", payload)];
     let optional = [
@@ -133,12 +168,48 @@ pub fn request_headers(record: &Record) -> Vec<(&'static str, String)> {
         ("x-geo-asn", record.asn.map(|asn| asn.to_string())),
         ("x-geo-latitude", record.lat.map(|degrees| degrees.to_string())),
         ("x-geo-longitude", record.lon.map(|degrees| degrees.to_string())),
+        ("x-geo-anonymizer", record.anonymizer.clone()),
         ("user-agent", record.ua.clone()),
         ("x-ja4", record.ja4.clone()),
         ("x-device-posture", record.posture.clone()),
     ];
     pairs.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
     pairs
+}
+
+/// The claims of a line, those that it has.
+struct Claims<'a> {
+    sid: &'a str,
+    sub: &'a str,
+    actor: &'a str,
+    scope: Option<&'a str>,
+    auth_time: Option<u64>,
+    acr: Option<&'a str>,
+    /// The key that the token names: `cnf.jkt`.
+    jkt: Option<&'a str>,
+}
+
+impl Claims<'_> {
+    /// As JSON, written straight: a tree of values for each line would cost as much as assessing it.
+    fn json(&self) -> String {
+        let mut json = String::with_capacity(512);
+        let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        let [sid, sub, actor] = [self.sid, self.sub, self.actor].map(text);
+        json.push_str(&format!("{{\"sid\":{sid},\"sub\":{sub},\"actor\":{actor}"));
+        for (name, value) in [("scope", self.scope), ("acr", self.acr)] {
+            if let Some(value) = value {
+                json.push_str(&format!(",\"{name}\":{}", text(value)));
+            }
+        }
+        if let Some(seconds) = self.auth_time {
+            json.push_str(&format!(",\"auth_time\":{seconds}"));
+        }
+        if let Some(key) = self.jkt {
+            json.push_str(&format!(",\"cnf\":{{\"jkt\":{}}}", text(key)));
+        }
+        json.push('}');
+        json
+    }
 }
 
 /// The configuration that a replay runs: identity, network and device are read from what [`request_headers`] writes.
@@ -157,6 +228,8 @@ pub fn gateway_config(mut config: Value) -> Value {
     }
     put(&mut config, "network", network);
     put(&mut config, "device", json!({ "posture": { "header": "x-device-posture" } }));
+    // Nobody reads a log of the replay's own.
+    put(&mut config, "log_fields", json!(false));
     config
 }
 
@@ -192,4 +265,41 @@ impl Host for Memory {
     }
 
     fn apply(&mut self, _effect: Effect<'_>) {}
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::facts::Access;
+
+    fn step(line: Value) -> Step {
+        let config = json!({ "secret": "an example secret of some length",
+            "routes": [{ "path": "/mcp", "protocol": "mcp", "access": "read" }] });
+        Replay::new(&config).unwrap().step(&Record::parse(line.to_string().as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_call_that_could_not_be_read_writes_as_it_does_at_the_gateway() {
+        let line = |method: &str| json!({ "ts": 1, "session": "s", "method": method, "path": "/mcp" });
+        assert_eq!(step(line("POST")).facts.action.access, Access::Write);
+        assert_eq!(step(line("GET")).facts.action.access, Access::Read);
+    }
+
+    #[test]
+    fn digests_of_the_gateway_are_taken_as_they_are_and_names_of_others_are_digested() {
+        let key = "3e86190a335cc19a3e280f3600a3ce56";
+        let line = |session: &str, target: &str| {
+            json!({ "ts": 1, "session": session, "method": "POST", "path": "/mcp", "mcp_method": "tools/call",
+                "tool": "get", "target": target, "identity": "unverified,malformed" })
+        };
+        let facts = step(line(key, "29f973ee")).facts;
+        assert_eq!((facts.key.to_string().as_str(), facts.action.target), (key, Some(0x29f9_73ee)));
+        assert_eq!((facts.verified, facts.flaws), (false, IdentityFlaws { duplicate: false, malformed: true }));
+        for other in ["alice", &"0".repeat(32), &"+".repeat(32)] {
+            let facts = step(line(other, "29f973ee12ab")).facts;
+            assert_ne!(facts.key.to_string(), other);
+            assert!(facts.action.target.is_some_and(|target| target != 0x29f9_73ee));
+        }
+    }
 }

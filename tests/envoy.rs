@@ -9,6 +9,8 @@ mod gateway;
 #[allow(dead_code)]
 #[path = "scenarios/outcome.rs"]
 mod outcome;
+#[path = "envoy/replayed.rs"]
+mod replayed;
 #[allow(dead_code)]
 #[path = "scenarios/table.rs"]
 mod table;

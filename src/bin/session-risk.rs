@@ -18,7 +18,7 @@ mod trace;
 use clap::{Parser, Subcommand};
 use session_risk::config::schema;
 use std::{
-    io::{self, Read, Write},
+    io::{self, IsTerminal, Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -27,7 +27,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  good
   1  the configuration has problems; each is named on standard error
-  2  the command could not be run: wrong arguments, or a file that cannot be read";
+  2  the command could not be run: wrong arguments, or a file that cannot be read
+  3  a log ends early or is damaged: the output holds what came before";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -49,8 +50,18 @@ Examples:
   zcat access.jsonl.gz | session-risk replay - --config filter.json --jsonl > decisions.jsonl
 
 A line is a JSON object. Needed: ts (ms), session, method, path. Read if there: subject, actor, mcp_method, tool,
-target, scope, ip, asn, country, lat, lon, ua, ja4, posture, binding, status, bytes_out. Sorted by time.
+target, scope, ip, asn, country, lat, lon, anonymizer, ua, ja4, posture, binding, identity, auth_time, acr, status,
+bytes_out. Numbers may be text; null, \"\" and \"-\" say nothing. envoy-config/access-log.yaml writes such lines.
+Files are parts of one log, read oldest first, with one session table; --separate gives each its own.
 Routes, tools, weights, levels, rules and table are the configuration's; the identity is what the line says.";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  session-risk explain 3f9c0a /var/log/envoy/access.json* --config filter.json
+  session-risk explain 3f9c0a access.jsonl.gz --config filter.json --json | jq -r '.conclusion[]'
+
+Requests that go on with what an earlier one began are told together; --all tells each. No address is shown, and no
+query. A name that no session has is answered with those of the highest scores.";
 
 const EVAL_EXAMPLES: &str = "\
 Example:
@@ -105,12 +116,14 @@ enum Command {
         ablation: bool,
     },
     /// Tells one session's life: what raised its score, how it decayed, which rule acted
-    #[command(after_help = "Example:\n  session-risk explain 3f9c0a access.jsonl.gz --config filter.json")]
+    #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain {
-        /// The session, as the trace names it
+        /// The session as the log names it, or enough of its beginning
         session: String,
         #[command(flatten)]
         inputs: trace::Inputs,
+        #[command(flatten)]
+        manner: explain::Manner,
     },
     /// Prints the JSON schema of the filter configuration, for editors
     #[command(after_help = "Example:\n  session-risk schema > session-risk.schema.json")]
@@ -131,9 +144,15 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
-        Command::Replay { inputs, jsonl } => ended(replay::run(&inputs, jsonl)),
-        Command::Eval { inputs, json, ablation } => ended(eval::run(&inputs, json.as_deref(), ablation)),
-        Command::Explain { session, inputs } => ended(explain::run(&inputs, &session)),
+        Command::Replay { inputs, jsonl } => {
+            let inputs = inputs.joined().quiet_if(jsonl && io::stdout().is_terminal());
+            ended(replay::run(&inputs, jsonl), &inputs)
+        }
+        Command::Eval { inputs, json, ablation } => ended(eval::run(&inputs, json.as_deref(), ablation), &inputs),
+        Command::Explain { session, inputs, manner } => {
+            let inputs = inputs.joined();
+            ended(explain::run(&inputs, &session, &manner), &inputs)
+        }
         Command::Schema => pretty(&schema::schema()).map(|()| ExitCode::SUCCESS),
         Command::Signals => signals::print().map(|()| ExitCode::SUCCESS),
     };
@@ -149,9 +168,9 @@ fn main() -> ExitCode {
 }
 
 /// The exit code of a command over traces; an output error is left to whoever asked.
-fn ended(result: Result<(), trace::Failure>) -> io::Result<ExitCode> {
+fn ended(result: Result<(), trace::Failure>, inputs: &trace::Inputs) -> io::Result<ExitCode> {
     match result {
-        Ok(()) => Ok(ExitCode::SUCCESS),
+        Ok(()) => Ok(if inputs.torn() { ExitCode::from(3) } else { ExitCode::SUCCESS }),
         Err(trace::Failure::Output(error)) => Err(error),
         Err(trace::Failure::Message(message)) => {
             // Nothing is left to do if standard error is closed too.

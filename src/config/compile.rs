@@ -93,6 +93,7 @@ impl Compiler<'_> {
                 idle: Span::from_minutes(raw.table.idle_minutes.0),
             },
             on_failure: raw.on_failure,
+            log_fields: raw.log_fields,
             names: std::mem::take(&mut self.names),
         })
     }

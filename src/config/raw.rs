@@ -64,6 +64,9 @@ section! {
         table: RawTable = RawTable::default(),
         /// What happens to a request whose session cannot be read: `allow` forwards it unscored, `deny` answers 503.
         on_failure: OnFailure = OnFailure::Allow,
+        /// Publish what an access log needs so that `session-risk replay` can read it: subject, actor, binding, scope, MCP
+        /// call and others, as filter state in digests and bounded words. Each costs a host call a request.
+        log_fields: bool = false,
     }
 }
 

@@ -54,9 +54,10 @@ fn summary(name: &str, raw: &RawConfig, config: &Config) -> String {
     let bytes = config.table.geometry.memory_bytes();
     let tenths_of_mib = bytes.saturating_mul(10).div_ceil(1 << 20);
     let defaults = if raw.rules.is_none() { " (the default ones)" } else { "" };
+    let log = if config.log_fields { "; a log that can be replayed" } else { "" };
     format!(
         "{name}: ok: {}, {}{defaults}, {}; table of {} sessions in {buckets} buckets: at most {bytes} bytes \
-         ({}.{} MiB) of shared data",
+         ({}.{} MiB) of shared data{log}",
         count(raw.routes.len(), "route"),
         count(config.engine.rules.len(), "rule"),
         count(raw.tools.len(), "tool"),

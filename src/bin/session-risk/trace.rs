@@ -1,18 +1,29 @@
-//! What `replay` and `eval` share: which files, which configuration, and a stream of records from both.
+//! What the commands over logs share: which files, which configuration, and a stream of records from both. How a file is
+//! read is in `trace/source.rs`, the bar on a terminal in `trace/progress.rs`. Nothing here looks at a decision.
+
+#[path = "trace/progress.rs"]
+mod progress;
+#[path = "trace/source.rs"]
+mod source;
 
 use clap::Args;
+use progress::Progress;
 use serde_json::Value;
-use session_risk::replay::{self, Replay, record::Record};
+use session_risk::replay::{
+    self, Replay,
+    record::{Record, Unread},
+};
+use source::{Line, Source};
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Write},
+    cell::Cell,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 /// Where the requests and the configuration come from.
 #[derive(Args)]
 pub(crate) struct Inputs {
-    /// Traces: JSON lines, plain or gzip, or directories of them; `-` is standard input
+    /// Logs or traces: JSON lines, plain or gzip, or directories of them; `-` is standard input
     #[arg(required = true)]
     traces: Vec<PathBuf>,
     /// The gateway's configuration (default: every default)
@@ -22,6 +33,21 @@ pub(crate) struct Inputs {
     /// directory given as trace)
     #[arg(long)]
     app: Option<PathBuf>,
+    /// Give each file a session table of its own, as for logs of several gateways; labelled traces always have one
+    #[arg(long)]
+    separate: bool,
+    /// The files are parts of one log.
+    #[arg(skip)]
+    one_log: bool,
+    /// No bar: it would stand between lines of output.
+    #[arg(skip)]
+    quiet: bool,
+    /// A file ended early or was damaged.
+    #[arg(skip)]
+    torn: Cell<bool>,
+    /// What is wrong with the files was said by an earlier run over them.
+    #[arg(skip)]
+    said: Cell<bool>,
 }
 
 /// Why a command could not be finished.
@@ -47,11 +73,44 @@ impl From<io::Error> for Failure {
 /// Lines read.
 #[derive(Default)]
 pub(crate) struct Lines {
+    /// Requests of a session.
     pub(crate) good: u64,
+    /// Lines that could not be read.
     pub(crate) malformed: u64,
+    /// Requests of nobody: no `session`.
+    anonymous: u64,
+    /// Requests older than one before them, and by how much the oldest, in milliseconds.
+    late: u64,
+    latest: u64,
 }
 
+/// Takes each record of a log, with the table that the ones before it have filled.
+type Take<'a> = &'a mut dyn FnMut(&mut Replay, &Record) -> io::Result<()>;
+
+/// Malformed lines that are named.
+const NAMED: u64 = 10;
+/// Lines looked at for the time at which a file begins.
+const FIRST_LINES: usize = 10_000;
+
 impl Inputs {
+    /// The files as parts of one log, oldest first, unless they are to be kept separate: a session goes on from one file to
+    /// the next.
+    pub(crate) fn joined(mut self) -> Self {
+        self.one_log = !self.separate;
+        self
+    }
+
+    /// Without a bar, when it would stand between lines of output.
+    pub(crate) fn quiet_if(mut self, quiet: bool) -> Self {
+        self.quiet = quiet;
+        self
+    }
+
+    /// Whether a file ended early or was damaged.
+    pub(crate) fn torn(&self) -> bool {
+        self.torn.get()
+    }
+
     /// The configuration, as JSON text that a digest can be taken of.
     pub(crate) fn configuration(&self) -> Result<Value, String> {
         let config = match &self.config {
@@ -70,81 +129,200 @@ impl Inputs {
         self.traces.iter().any(|trace| trace.as_os_str() == "-")
     }
 
-    /// Feeds every record to `take`, each file through a table of its own. Malformed lines are counted, and the first
-    /// few named on standard error.
-    pub(crate) fn run(
-        &self,
-        config: &Value,
-        take: &mut dyn FnMut(&mut Replay, &Record) -> io::Result<()>,
-    ) -> Result<Lines, Failure> {
-        let mut lines = Lines::default();
-        for file in self.files()? {
-            let name = file.display().to_string();
-            let mut replay =
-                Replay::new(config).map_err(|error| format!("the configuration cannot be used\n{error}"))?;
-            let mut reader = open(&file).map_err(|error| format!("`{name}` cannot be read: {error}"))?;
-            let (mut line, mut number) = (Vec::new(), 0u64);
-            loop {
-                line.clear();
-                let read =
-                    reader.read_until(b'\n', &mut line).map_err(|error| format!("`{name}` cannot be read: {error}"))?;
-                if read == 0 {
-                    break;
-                }
-                number = number.saturating_add(1);
-                if line.trim_ascii().is_empty() {
-                    continue;
-                }
-                match Record::parse(&line) {
-                    Ok(record) => {
-                        lines.good = lines.good.saturating_add(1);
-                        take(&mut replay, &record)?;
-                    }
-                    Err(what) => {
-                        lines.malformed = lines.malformed.saturating_add(1);
-                        if lines.malformed <= 10 {
-                            let _ = writeln!(io::stderr().lock(), "warning: {name}, line {number}: {what}");
-                        }
-                    }
-                }
+    /// Feeds every record to `take`, all files through one table if they are one log, else each through its own. What
+    /// cannot be read is counted, and the first of it named on standard error; it ends nothing.
+    pub(crate) fn run(&self, config: &Value, take: Take<'_>) -> Result<Lines, Failure> {
+        let fresh = || Replay::new(config).map_err(|error| format!("the configuration cannot be used\n{error}"));
+        let files = self.files()?;
+        let loud = !self.said.replace(true);
+        let mut reading =
+            Reading { lines: Lines::default(), newest: 0, loud, progress: Progress::over(&files, self.quiet) };
+        let mut replay = fresh()?;
+        for (number, file) in files.iter().enumerate() {
+            if number > 0 && !self.one_log {
+                replay = fresh()?;
+                reading.newest = 0;
             }
+            let torn = reading.file(file, &mut replay, take)?;
+            self.torn.set(self.torn.get() || torn);
         }
-        Ok(lines)
+        reading.progress.end();
+        reading.conclude(self.one_log);
+        Ok(reading.lines)
     }
 
+    /// The files, directories opened. Parts of one log come in the order of their first lines, as rotation names them in
+    /// every way but that.
     fn files(&self) -> Result<Vec<PathBuf>, String> {
         let mut files = Vec::new();
         for trace in &self.traces {
-            if !trace.is_dir() {
+            if trace.as_os_str() != "-" && !trace.is_dir() {
+                // A missing file is said before hours are spent on the others.
+                trace.metadata().map_err(|error| unreadable(trace, &error))?;
+            }
+            if trace.is_dir() {
+                files.append(&mut inside(trace)?);
+            } else {
                 files.push(trace.clone());
-                continue;
             }
-            let entries = trace.read_dir().map_err(|error| format!("`{}` cannot be read: {error}", trace.display()))?;
-            let is_trace = |path: &PathBuf| {
-                let name = path.to_string_lossy();
-                name.ends_with(".jsonl") || name.ends_with(".jsonl.gz")
-            };
-            let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_trace).collect();
-            if found.is_empty() {
-                return Err(format!("`{}` holds no .jsonl or .jsonl.gz file", trace.display()));
-            }
-            found.sort();
-            files.append(&mut found);
+        }
+        if self.one_log && files.len() > 1 && !self.standard_input() {
+            files.sort_by_cached_key(|file| first_time(file).unwrap_or(u64::MAX));
         }
         Ok(files)
     }
 }
 
-fn open(file: &Path) -> io::Result<Box<dyn BufRead>> {
-    if file.as_os_str() == "-" {
-        return Ok(Box::new(io::stdin().lock()));
+/// One run over the files.
+struct Reading {
+    lines: Lines,
+    /// Time of the newest line of this table.
+    newest: u64,
+    loud: bool,
+    progress: Progress,
+}
+
+impl Reading {
+    /// Reads one file. Returns whether it ended early.
+    fn file(&mut self, file: &Path, replay: &mut Replay, take: Take<'_>) -> Result<bool, Failure> {
+        let mut source = Source::open(file, self.progress.counter()).map_err(|error| unreadable(file, &error))?;
+        let (mut line, mut number) = (Vec::new(), 0u64);
+        loop {
+            let read = match source.line(&mut line) {
+                Ok(Line::End) => return Ok(false),
+                Ok(read) => read,
+                Err(error) => {
+                    self.torn(file, number, &error);
+                    return Ok(true);
+                }
+            };
+            number = number.saturating_add(1);
+            let record = match read {
+                Line::Long => Err(Unread::Malformed(format!("longer than {} bytes", source::LONGEST))),
+                _ if line.trim_ascii().is_empty() => continue,
+                _ => Record::parse(&line),
+            };
+            match record {
+                Ok(record) => {
+                    self.lines.good = self.lines.good.saturating_add(1);
+                    self.in_order(record.ts);
+                    take(replay, &record)?;
+                    self.progress.step();
+                }
+                Err(Unread::Anonymous) => self.lines.anonymous = self.lines.anonymous.saturating_add(1),
+                Err(Unread::Malformed(what)) => self.malformed(file, number, &what),
+            }
+        }
     }
-    let mut reader = BufReader::new(File::open(file)?);
-    let zipped = reader.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    Ok(if zipped { Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(reader))) } else { Box::new(reader) })
+
+    fn in_order(&mut self, time: u64) {
+        if time < self.newest {
+            self.lines.late = self.lines.late.saturating_add(1);
+            self.lines.latest = self.lines.latest.max(self.newest.saturating_sub(time));
+        }
+        self.newest = self.newest.max(time);
+    }
+
+    fn malformed(&mut self, file: &Path, number: u64, what: &str) {
+        self.lines.malformed = self.lines.malformed.saturating_add(1);
+        if self.lines.malformed <= NAMED {
+            self.say(&format!("warning: {}, line {number}: {what}", shown(file)));
+        }
+    }
+
+    fn torn(&self, file: &Path, lines: u64, error: &io::Error) {
+        let what = match error.kind() {
+            io::ErrorKind::UnexpectedEof => "ends in the middle of its compressed data".to_owned(),
+            _ => format!("is damaged: {error}"),
+        };
+        self.say(&format!("warning: {} {what}; the {lines} lines before that count, the rest is lost", shown(file)));
+    }
+
+    /// What is to be said of all lines together.
+    fn conclude(&self, one_log: bool) {
+        let lines = &self.lines;
+        if lines.malformed > NAMED {
+            self.say(&format!(
+                "warning: {} malformed lines in all, the first {NAMED} are named above",
+                lines.malformed
+            ));
+        }
+        if lines.anonymous > 0 {
+            let hint = if lines.good == 0 { "; `log_fields` and envoy-config/access-log.yaml write it" } else { "" };
+            self.say(&format!("note: no session in {} lines, so nothing is decided on them{hint}", lines.anonymous));
+        }
+        if lines.late > 0 {
+            // A log is written when answers end, so a slow one comes late.
+            let hint = match lines.latest {
+                ..=60_000 => "",
+                _ if one_log => "; of several gateways? then say --separate",
+                _ => "; sort them by `ts`",
+            };
+            let seconds = lines.latest.div_ceil(1000);
+            self.say(&format!("note: out of time order: {} lines, by up to {seconds} s{hint}", lines.late));
+        }
+    }
+
+    fn say(&self, text: &str) {
+        if self.loud {
+            self.progress.beside(|| {
+                // Nobody minds if standard error is closed.
+                let _ = writeln!(io::stderr().lock(), "{text}");
+            });
+        }
+    }
+}
+
+/// The logs in a directory, by name.
+fn inside(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = directory.read_dir().map_err(|error| unreadable(directory, &error))?;
+    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| is_log(path)).collect();
+    if found.is_empty() {
+        return Err(format!(
+            "`{}` holds no log: no .jsonl, .json or .log file, plain or .gz, rotated or not",
+            directory.display()
+        ));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a file in a directory is a log by its name: `access.json`, `access.log.3.gz`, `web.jsonl-20260301`. The
+/// description of an application is none.
+fn is_log(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let base = name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
+    let endings = [".jsonl", ".ndjson", ".json", ".log"];
+    name != "app.json" && path.is_file() && endings.iter().any(|ending| base.ends_with(ending))
+}
+
+/// The time of the first request in a file.
+fn first_time(file: &Path) -> Option<u64> {
+    let mut source = Source::open(file, std::rc::Rc::default()).ok()?;
+    let mut line = Vec::new();
+    for _ in 0..FIRST_LINES {
+        match source.line(&mut line) {
+            Ok(Line::Whole) => {}
+            Ok(Line::Long) => continue,
+            Ok(Line::End) | Err(_) => return None,
+        }
+        if let Ok(record) = Record::parse(&line) {
+            return Some(record.ts);
+        }
+    }
+    None
 }
 
 fn json(file: &Path) -> Result<Value, String> {
-    let text = std::fs::read(file).map_err(|error| format!("`{}` cannot be read: {error}", file.display()))?;
+    let text = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
     serde_json::from_slice(&text).map_err(|error| format!("`{}` is no JSON: {error}", file.display()))
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> String {
+    format!("`{}` cannot be read: {error}", file.display())
+}
+
+fn shown(file: &Path) -> String {
+    if file.as_os_str() == "-" { "standard input".to_owned() } else { file.display().to_string() }
 }
