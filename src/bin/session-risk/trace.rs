@@ -65,11 +65,6 @@ impl Inputs {
         })
     }
 
-    /// Whether a trace comes from standard input, which can be read only once.
-    pub(crate) fn standard_input(&self) -> bool {
-        self.traces.iter().any(|trace| trace.as_os_str() == "-")
-    }
-
     /// Feeds every record to `take`, each file through a table of its own. Malformed lines are counted, and the first
     /// few named on standard error.
     pub(crate) fn run(

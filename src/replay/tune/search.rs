@@ -1,0 +1,207 @@
+//! The search: greedy, one knob at a time, and two at once where one alone gains nothing. Deterministic, and bounded by a
+//! number of steps, not by a clock. Only sessions that a change can reach are run again.
+
+use super::{
+    Budget, CLASS_FACTOR, CLASS_SESSIONS, Stand, Step, Tuned,
+    knobs::{Bounded, Change, Knob},
+};
+use crate::{
+    engine::Engine,
+    replay::eval::{
+        corpus::{Corpus, Scorer, spread},
+        fate::Fate,
+        tally::{Groups, Tally},
+    },
+};
+
+/// Steps at most.
+const STEPS: usize = 60;
+/// How many of the best single changes are tried with a second one.
+const PAIRED: usize = 6;
+/// What a step must gain in detection: less is chance.
+const GAIN: f64 = 0.001;
+
+/// What a search works on.
+pub(super) struct Search<'a> {
+    corpus: &'a Corpus,
+    groups: &'a Groups,
+    start: &'a Scorer,
+    budget: Budget,
+    knobs: Vec<Bounded>,
+    /// There are attacks to be found. Else thresholds are made as low as the budget allows.
+    attacks: bool,
+}
+
+/// A configuration, and what it comes to on the tuning half.
+struct State {
+    scorer: Scorer,
+    /// One a session of the corpus; `None` in the other half.
+    fates: Vec<Option<Fate>>,
+    worth: Worth,
+}
+
+/// What is weighed.
+#[derive(Clone, Debug)]
+struct Worth {
+    tally: Tally,
+    /// Honest sessions flagged that should not be, over all and in classes.
+    excess: f64,
+    /// What is to be made large.
+    gain: f64,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(corpus: &'a Corpus, groups: &'a Groups, start: &'a Scorer, budget: Budget) -> Self {
+        let attacks = groups.groups.iter().any(|group| group.attack);
+        Self { corpus, groups, start, budget, knobs: Knob::all(&start.engine, attacks), attacks }
+    }
+
+    pub(super) fn run(&self, told: &mut dyn FnMut(&Step)) -> Tuned {
+        let mut state = self.begin();
+        told(&Step { changes: Vec::new(), stand: self.stand(&state) });
+        for _ in 0..STEPS {
+            let Some(changes) = self.next(&state) else { break };
+            self.apply(&mut state, &changes);
+            told(&Step { changes, stand: self.stand(&state) });
+        }
+        let changes = self.knobs.iter().filter_map(|bounded| {
+            let (from, to) = (bounded.knob.value(&self.start.engine), bounded.knob.value(&state.scorer.engine));
+            (from != to).then_some(Change { knob: bounded.knob, from, to })
+        });
+        Tuned { changes: changes.collect(), within: state.worth.excess <= 0.0, scorer: state.scorer }
+    }
+
+    fn begin(&self) -> State {
+        let fates = spread(self.corpus.lives.len(), &|at| {
+            self.groups.of.get(at).copied().flatten()?;
+            self.corpus.lives.get(at).map(|life| life.run(self.start, false))
+        });
+        let flagged = fates.iter().zip(&self.corpus.lives).map(|(fate, life)| {
+            fate.as_ref().is_some_and(|fate| fate.flagged(life))
+        });
+        let worth = self.worth(self.groups.tally(flagged), &self.start.engine);
+        State { scorer: self.start.clone(), fates, worth }
+    }
+
+    fn stand(&self, state: &State) -> Stand {
+        super::stand(self.groups, &state.worth.tally)
+    }
+
+    /// The next step from here; `None` when none is worth it.
+    fn next(&self, state: &State) -> Option<Vec<Change>> {
+        let singles: Vec<Change> =
+            self.knobs.iter().flat_map(|knob| knob.moves(&state.scorer.engine)).collect();
+        let worths = spread(singles.len(), &|job| self.of(state, singles.get(job..=job).unwrap_or_default()));
+        let tried: Vec<(&Change, &Worth)> = singles.iter().zip(&worths).collect();
+        let here = &state.worth;
+        if here.excess > 0.0 {
+            // Out of budget: what takes most off the excess for the least loss.
+            let price = |worth: &Worth| (here.excess - worth.excess) / ((here.gain - worth.gain).max(0.0) + 2.0 * GAIN);
+            let less = tried.iter().filter(|(_, worth)| worth.excess < here.excess);
+            let best = first_max(less, |(_, worth)| price(worth));
+            return best.map(|(change, _)| vec![**change]);
+        }
+        let allowed = tried.iter().filter(|(_, worth)| worth.excess <= 0.0 && self.gains(worth, here));
+        if let Some((change, _)) = first_max(allowed, |(_, worth)| worth.gain) {
+            return Some(vec![**change]);
+        }
+        self.pair(state, &tried, &singles)
+    }
+
+    /// A change that gains much and costs too much, with a second one that pays for it.
+    fn pair(&self, state: &State, tried: &[(&Change, &Worth)], singles: &[Change]) -> Option<Vec<Change>> {
+        let here = &state.worth;
+        let mut dear: Vec<_> = tried.iter().filter(|(_, worth)| self.gains(worth, here)).collect();
+        // What gains most for each session in excess.
+        let price = |worth: &Worth| (worth.gain - here.gain) / (worth.excess + 1.0);
+        dear.sort_by(|(_, a), (_, b)| price(b).total_cmp(&price(a)));
+        let firsts = dear.into_iter().take(PAIRED).map(|(change, _)| **change);
+        let pairs: Vec<[Change; 2]> = firsts
+            .flat_map(|first| singles.iter().filter(move |second| second.knob != first.knob).map(move |second| [first, *second]))
+            .filter(|pair| self.rising(state, pair))
+            .collect();
+        let worths = spread(pairs.len(), &|job| pairs.get(job).map(|pair| self.of(state, pair)));
+        let tried = pairs.iter().zip(worths.iter().flatten());
+        let allowed = tried.filter(|(_, worth)| worth.excess <= 0.0 && self.gains(worth, here));
+        first_max(allowed, |(_, worth)| worth.gain).map(|(pair, _)| pair.to_vec())
+    }
+
+    fn gains(&self, worth: &Worth, here: &Worth) -> bool {
+        worth.gain - here.gain >= if self.attacks { GAIN } else { 1e-9 }
+    }
+
+    /// Whether the levels still rise with these changes.
+    fn rising(&self, state: &State, changes: &[Change]) -> bool {
+        let levels = turned(&state.scorer, changes).engine.thresholds;
+        levels.elevated < levels.high && levels.high < levels.critical
+    }
+
+    /// What these changes would come to.
+    fn of(&self, state: &State, changes: &[Change]) -> Worth {
+        let scorer = turned(&state.scorer, changes);
+        let mut tally = state.worth.tally.clone();
+        for (at, before) in self.reached(state, changes) {
+            let (Some(life), Some(group)) = (self.corpus.lives.get(at), self.groups.of.get(at).copied().flatten()) else {
+                continue;
+            };
+            let (was, is) = (before.flagged(life), life.run(&scorer, false).flagged(life));
+            if let Some(count) = tally.0.get_mut(group) {
+                *count = count.saturating_add(u32::from(is)).saturating_sub(u32::from(was));
+            }
+        }
+        self.worth(tally, &scorer.engine)
+    }
+
+    fn apply(&self, state: &mut State, changes: &[Change]) {
+        let worth = self.of(state, changes);
+        let scorer = turned(&state.scorer, changes);
+        let reached: Vec<usize> = self.reached(state, changes).map(|(at, _)| at).collect();
+        for at in reached {
+            if let (Some(life), Some(fate)) = (self.corpus.lives.get(at), state.fates.get_mut(at)) {
+                *fate = Some(life.run(&scorer, false));
+            }
+        }
+        (state.scorer, state.worth) = (scorer, worth);
+    }
+
+    /// The sessions that changes can reach: those that raised the signal, or scored as high as the lower threshold. All
+    /// others go the same way, request by request.
+    fn reached<'s>(&self, state: &'s State, changes: &'s [Change]) -> impl Iterator<Item = (usize, &'s Fate)> {
+        let fates = state.fates.iter().enumerate().filter_map(|(at, fate)| Some((at, fate.as_ref()?)));
+        fates.filter(|(_, fate)| {
+            changes.iter().any(|change| match change.knob {
+                Knob::Weight(kind) => fate.raised & kind.bit() != 0,
+                Knob::Level(_) | Knob::Rule(_) => fate.peak >= change.from.min(change.to),
+            })
+        })
+    }
+
+    fn worth(&self, tally: Tally, engine: &Engine) -> Worth {
+        let over = |(flagged, of): (u32, u32), times| (f64::from(flagged) - self.budget.of(of, times)).max(0.0);
+        let classes = self.groups.rows(&tally).filter(|(group, _)| !group.attack && group.sessions >= CLASS_SESSIONS);
+        let classes: f64 = classes.map(|(group, flagged)| over((flagged, group.sessions), CLASS_FACTOR)).sum();
+        let excess = over(self.groups.friction(&tally), 1.0) + classes;
+        let gain = self.groups.detection(&tally, |_| true).unwrap_or_else(|| self.depth(engine));
+        Worth { tally, excess, gain }
+    }
+
+    /// How low the thresholds are, 0..=1.
+    fn depth(&self, engine: &Engine) -> f64 {
+        let depths = self.knobs.iter().map(|bounded| {
+            let left = f64::from(bounded.high.saturating_sub(bounded.knob.value(engine)));
+            left / f64::from(bounded.high.saturating_sub(bounded.low).max(1))
+        });
+        depths.sum::<f64>() / f64::from(u32::try_from(self.knobs.len().max(1)).unwrap_or(u32::MAX))
+    }
+}
+
+fn turned(scorer: &Scorer, changes: &[Change]) -> Scorer {
+    let mut scorer = scorer.clone();
+    changes.iter().for_each(|change| change.knob.set(&mut scorer.engine, change.to));
+    scorer
+}
+
+/// The first of those with the largest value.
+fn first_max<T>(items: impl Iterator<Item = T>, value: impl Fn(&T) -> f64) -> Option<T> {
+    items.reduce(|best, item| if value(&item) > value(&best) { item } else { best })
+}
