@@ -34,7 +34,13 @@ const FLOW: &[(&str, &[&str])] = &[
         "filter",
         &["time", "facts", "policy", "engine", "metrics", "response", "audit", "config", "intake", "host", "root"],
     ),
-    ("replay", &["time", "facts", "signal", "score", "policy", "engine", "config", "intake", "host", "root", "session"]),
+    (
+        "replay",
+        &[
+            "time", "bounds", "facts", "signal", "score", "policy", "engine", "config", "intake", "host", "root",
+            "session",
+        ],
+    ),
     ("wasm", &["time", "bounds", "facts", "session", "metrics", "response", "host", "root", "filter"]),
 ];
 

@@ -62,7 +62,7 @@ pub struct Tuned {
     pub scorer: Scorer,
     /// Everything that is different from the start.
     pub changes: Vec<Change>,
-    /// The friction on the tuning half is within the budget.
+    /// The friction on the tuning half is within the budget, over all and in every class.
     pub within: bool,
 }
 

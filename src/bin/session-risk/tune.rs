@@ -29,7 +29,9 @@ pub(crate) fn budget(text: &str) -> Result<Budget, String> {
         (None, Some(percent)) => number(percent).map(|percent| percent / 100.0),
         (None, None) => number(text),
     };
-    share.and_then(Budget::new).ok_or_else(|| "expected a share of honest sessions such as `5/1000` or `0.5%`".to_owned())
+    share
+        .and_then(Budget::new)
+        .ok_or_else(|| "expected a share of honest sessions such as `5/1000` or `0.5%`".to_owned())
 }
 
 /// Tunes, tells, and writes the configuration to `file` if asked for.
@@ -63,8 +65,9 @@ pub(crate) fn run(inputs: &Inputs, budget: Budget, file: Option<&Path>) -> Resul
     });
     told(&mut out, &steps, &start)?;
     let written = written(&config, &tuned);
-    Config::from_json(written.to_string().as_bytes())
-        .map_err(|error| format!("the tuned configuration cannot be used, which is a defect of this command\n{error}"))?;
+    Config::from_json(written.to_string().as_bytes()).map_err(|error| {
+        format!("the tuned configuration cannot be used, which is a defect of this command\n{error}")
+    })?;
     compared(&mut out, &corpus, &halves, &start, &tuned)?;
     closing(&mut out, &tuned, &start)?;
     if let Some(file) = file {
@@ -143,8 +146,8 @@ fn closing(out: &mut dyn Write, tuned: &Tuned, start: &Scorer) -> io::Result<()>
         writeln!(out, "  {}", shown(change, start))?;
     }
     if !tuned.within {
-        let why = "the budget is not reached within these bounds: see which rules act (`session-risk replay`), and put \
-                   those into shadow or narrow them";
+        let why = "the budget is not reached within these bounds, over all or in one class: see which rules act \
+                   (`session-risk replay`), and narrow those or put them into shadow";
         writeln!(out, "\n{why}")?;
     }
     Ok(())

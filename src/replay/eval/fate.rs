@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What came of one session.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fate {
     /// Flagged by inference before the onset; in a benign session, at all.
     pub early: bool,
@@ -65,8 +65,8 @@ impl Fate {
         if request.attack {
             let forwarded = assessment.decision.effective().forwards(facts.action.access);
             let count = |counter: &mut u32, yes: bool| *counter = counter.saturating_add(u32::from(yes));
-            let sensitive = facts.action.tier >= Tier::Sensitive
-                || matches!(facts.action.access, Access::Export | Access::Admin);
+            let sensitive =
+                facts.action.tier >= Tier::Sensitive || matches!(facts.action.access, Access::Export | Access::Admin);
             count(&mut self.sensitive_through, sensitive && self.delay.is_none());
             count(&mut self.sensitive_forwarded, sensitive && forwarded);
             count(&mut self.undeclared_writes.0, request.undeclared_write);

@@ -33,9 +33,9 @@ pub(super) fn figures(evaluation: &Evaluation, scorer: &Scorer) -> Value {
     let at_ours = |row: &Value| row.get("at_our_friction").and_then(Value::as_f64);
     let found = baselines.iter().filter_map(|(name, row)| Some((name, at_ours(row)?)));
     let best = found.reduce(|best, other| if other.1 > best.1 { other } else { best });
-    let ratio = best.filter(|(_, found)| *found > 0.0).and_then(|(name, found)| {
-        Some((name.clone(), rounded(groups.macro_hijack(&tally)? / found)))
-    });
+    let ratio = best
+        .filter(|(_, found)| *found > 0.0)
+        .and_then(|(name, found)| Some((name.clone(), rounded(groups.macro_hijack(&tally)? / found))));
     if let Value::Object(members) = &mut figures {
         members.insert("best_baseline".to_owned(), json!(ratio.as_ref().map(|(name, _)| name)));
         members.insert("ratio_over_best_baseline".to_owned(), json!(ratio.as_ref().map(|(_, ratio)| ratio)));

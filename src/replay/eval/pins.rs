@@ -18,8 +18,7 @@ pub struct Family {
 
 const VALUES: &str = "distinct values let in, as they come; any other is flagged";
 const PINS: &[u32] = &[1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32];
-const RATES: &[u32] =
-    &[5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 70, 80, 90, 100, 120, 140, 160, 200, 240, 320, 480, 640];
+const RATES: &[u32] = &[5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 70, 80, 90, 100, 120, 140, 160, 200, 240, 320, 480, 640];
 
 /// Every simple rule.
 pub const FAMILIES: [Family; 8] = [

@@ -2,6 +2,7 @@
 //! Hard criteria, and what is switched off, are no knobs.
 
 use crate::{
+    bounds::{LEVEL_MARGIN, SCORE_MAX},
     engine::Engine,
     policy::Rule,
     replay::eval,
@@ -33,34 +34,28 @@ pub struct Change {
 
 /// A knob with the values that it may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounded {
-    pub(super) knob: Knob,
-    pub(super) low: u8,
-    pub(super) high: u8,
+struct Bounded {
+    knob: Knob,
+    low: u8,
+    high: u8,
 }
+
+/// The knobs of a configuration, each from half to twice of what it was at the start, in whole points.
+#[derive(Clone, Debug)]
+pub(super) struct Knobs {
+    /// Those that are turned.
+    turned: Vec<Bounded>,
+    /// The levels, which are pushed along where they would come too close.
+    levels: [Bounded; 3],
+}
+
+/// The levels that begin somewhere, rising.
+const LEVELS: [Level; 3] = [Level::Elevated, Level::High, Level::Critical];
 
 /// Steps by which a knob is turned, up and down.
 const STRIDES: [u8; 5] = [1, 2, 4, 8, 16];
 
 impl Knob {
-    /// Every knob of `engine`, from half to twice its value there, in whole points.
-    pub(super) fn all(engine: &Engine, weights: bool) -> Vec<Bounded> {
-        let soft = |rule: &&Rule| !eval::hard(rule);
-        let asked = |level: Level| engine.rules.iter().filter(soft).any(|rule| rule.when.level == level);
-        let levels = [Level::Elevated, Level::High, Level::Critical].into_iter().filter(|level| asked(*level));
-        let rules = engine.rules.iter().enumerate();
-        let rules = rules.filter(|(_, rule)| soft(rule) && rule.when.score > Score::new(0)).map(|(at, _)| Self::Rule(at));
-        let assumed = CATALOGUE.iter().filter(|row| weights && row.basis == Basis::Assumed).map(|row| row.kind);
-        let assumed = assumed.filter(|kind| engine.weights.of(*kind) != Decibans::ZERO);
-        let knobs = levels.map(Self::Level).chain(rules).chain(assumed.map(Self::Weight));
-        knobs
-            .map(|knob| {
-                let (value, most) = (knob.value(engine), if matches!(knob, Self::Weight(_)) { 63 } else { 100 });
-                Bounded { knob, low: value.div_ceil(2).max(1), high: value.saturating_mul(2).min(most) }
-            })
-            .collect()
-    }
-
     /// Its points in `engine`.
     pub fn value(self, engine: &Engine) -> u8 {
         match self {
@@ -100,22 +95,91 @@ impl Knob {
     }
 }
 
+impl Knobs {
+    /// The knobs of `engine`; without `weights`, its thresholds alone.
+    pub(super) fn new(engine: &Engine, weights: bool) -> Self {
+        let soft = |rule: &&Rule| !eval::hard(rule);
+        let asked = |level: &Level| engine.rules.iter().filter(soft).any(|rule| rule.when.level == *level);
+        let levels = LEVELS.into_iter().filter(asked).map(Knob::Level);
+        let rules = engine.rules.iter().enumerate();
+        let rules =
+            rules.filter(|(_, rule)| soft(rule) && rule.when.score > Score::new(0)).map(|(at, _)| Knob::Rule(at));
+        let assumed = CATALOGUE.iter().filter(|row| weights && row.basis == Basis::Assumed).map(|row| row.kind);
+        let assumed = assumed.filter(|kind| engine.weights.of(*kind) != Decibans::ZERO).map(Knob::Weight);
+        let bounded = |knob| Bounded::new(knob, engine);
+        Self {
+            turned: levels.chain(rules).chain(assumed).map(bounded).collect(),
+            levels: LEVELS.map(|level| bounded(Knob::Level(level))),
+        }
+    }
+
+    /// Every way to turn one knob from where it is in `engine`.
+    pub(super) fn moves(&self, engine: &Engine) -> Vec<Vec<Change>> {
+        let moves = self.turned.iter().flat_map(|bounded| {
+            let values = bounded.values(engine).into_iter();
+            values.filter_map(|to| self.changes(engine, bounded.knob, to))
+        });
+        moves.collect()
+    }
+
+    /// What is different in `engine` from `start`.
+    pub(super) fn between(&self, start: &Engine, engine: &Engine) -> Vec<Change> {
+        let others = self.turned.iter().filter(|bounded| !matches!(bounded.knob, Knob::Level(_)));
+        let knobs = self.levels.iter().chain(others).map(|bounded| bounded.knob);
+        let changes = knobs.map(|knob| Change { knob, from: knob.value(start), to: knob.value(engine) });
+        changes.filter(|change| change.from != change.to).collect()
+    }
+
+    /// How low the thresholds are, 0..=1.
+    pub(super) fn depth(&self, engine: &Engine) -> f64 {
+        let depths = self.turned.iter().map(|bounded| {
+            let left = f64::from(bounded.high.saturating_sub(bounded.knob.value(engine)));
+            left / f64::from(bounded.high.saturating_sub(bounded.low).max(1))
+        });
+        depths.sum::<f64>() / f64::from(u32::try_from(self.turned.len().max(1)).unwrap_or(u32::MAX))
+    }
+
+    /// Setting one knob, and pushing levels along so that they stay as far apart as they are, up to the margin by which a
+    /// level is left. `None` where there is no room.
+    fn changes(&self, engine: &Engine, knob: Knob, to: u8) -> Option<Vec<Change>> {
+        let mut next = engine.clone();
+        knob.set(&mut next, to);
+        if !matches!(knob, Knob::Level(_)) {
+            return Some(vec![Change { knob, from: knob.value(engine), to }]);
+        }
+        let [low, middle, high] = &self.levels;
+        let gap =
+            |a: &Bounded, b: &Bounded| b.knob.value(engine).saturating_sub(a.knob.value(engine)).min(LEVEL_MARGIN);
+        let up = to > knob.value(engine);
+        let pairs = if up { [(low, middle), (middle, high)] } else { [(middle, high), (low, middle)] };
+        for (below, above) in pairs {
+            let (floor, ceiling) = (below.knob.value(&next), above.knob.value(&next));
+            let gap = gap(below, above);
+            if ceiling < floor.saturating_add(gap) {
+                let (pushed, to) =
+                    if up { (above, floor.saturating_add(gap)) } else { (below, ceiling.checked_sub(gap)?) };
+                (pushed.low..=pushed.high).contains(&to).then(|| pushed.knob.set(&mut next, to))?;
+            }
+        }
+        Some(self.between(engine, &next))
+    }
+}
+
 impl Bounded {
-    /// The values that it may be turned to from where it is in `engine`, levels still rising.
-    pub(super) fn moves(self, engine: &Engine) -> Vec<Change> {
+    fn new(knob: Knob, engine: &Engine) -> Self {
+        let most = if matches!(knob, Knob::Weight(_)) { 63 } else { SCORE_MAX };
+        let value = knob.value(engine);
+        Self { knob, low: value.div_ceil(2).max(1), high: value.saturating_mul(2).min(most) }
+    }
+
+    /// The values that it may be turned to from where it is in `engine`.
+    fn values(self, engine: &Engine) -> Vec<u8> {
         let from = self.knob.value(engine);
         let up = STRIDES.map(|stride| from.saturating_add(stride).min(self.high));
         let down = STRIDES.map(|stride| from.saturating_sub(stride).max(self.low));
         let mut values: Vec<u8> = up.into_iter().chain(down).filter(|to| *to != from).collect();
         values.sort_unstable();
         values.dedup();
-        let rising = |to: &u8| {
-            let mut engine = engine.clone();
-            self.knob.set(&mut engine, *to);
-            let levels = engine.thresholds;
-            levels.elevated < levels.high && levels.high < levels.critical
-        };
-        values.retain(|to| !matches!(self.knob, Knob::Level(_)) || rising(to));
-        values.into_iter().map(|to| Change { knob: self.knob, from, to }).collect()
+        values
     }
 }

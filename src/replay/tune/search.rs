@@ -3,7 +3,7 @@
 
 use super::{
     Budget, CLASS_FACTOR, CLASS_SESSIONS, Stand, Step, Tuned,
-    knobs::{Bounded, Change, Knob},
+    knobs::{Change, Knob, Knobs},
 };
 use crate::{
     engine::Engine,
@@ -27,7 +27,7 @@ pub(super) struct Search<'a> {
     groups: &'a Groups,
     start: &'a Scorer,
     budget: Budget,
-    knobs: Vec<Bounded>,
+    knobs: Knobs,
     /// There are attacks to be found. Else thresholds are made as low as the budget allows.
     attacks: bool,
 }
@@ -53,7 +53,7 @@ struct Worth {
 impl<'a> Search<'a> {
     pub(super) fn new(corpus: &'a Corpus, groups: &'a Groups, start: &'a Scorer, budget: Budget) -> Self {
         let attacks = groups.groups.iter().any(|group| group.attack);
-        Self { corpus, groups, start, budget, knobs: Knob::all(&start.engine, attacks), attacks }
+        Self { corpus, groups, start, budget, knobs: Knobs::new(&start.engine, attacks), attacks }
     }
 
     pub(super) fn run(&self, told: &mut dyn FnMut(&Step)) -> Tuned {
@@ -64,11 +64,8 @@ impl<'a> Search<'a> {
             self.apply(&mut state, &changes);
             told(&Step { changes, stand: self.stand(&state) });
         }
-        let changes = self.knobs.iter().filter_map(|bounded| {
-            let (from, to) = (bounded.knob.value(&self.start.engine), bounded.knob.value(&state.scorer.engine));
-            (from != to).then_some(Change { knob: bounded.knob, from, to })
-        });
-        Tuned { changes: changes.collect(), within: state.worth.excess <= 0.0, scorer: state.scorer }
+        let changes = self.knobs.between(&self.start.engine, &state.scorer.engine);
+        Tuned { changes, within: state.worth.excess <= 0.0, scorer: state.scorer }
     }
 
     fn begin(&self) -> State {
@@ -76,9 +73,10 @@ impl<'a> Search<'a> {
             self.groups.of.get(at).copied().flatten()?;
             self.corpus.lives.get(at).map(|life| life.run(self.start, false))
         });
-        let flagged = fates.iter().zip(&self.corpus.lives).map(|(fate, life)| {
-            fate.as_ref().is_some_and(|fate| fate.flagged(life))
-        });
+        let flagged = fates
+            .iter()
+            .zip(&self.corpus.lives)
+            .map(|(fate, life)| fate.as_ref().is_some_and(|fate| fate.flagged(life)));
         let worth = self.worth(self.groups.tally(flagged), &self.start.engine);
         State { scorer: self.start.clone(), fates, worth }
     }
@@ -87,53 +85,47 @@ impl<'a> Search<'a> {
         super::stand(self.groups, &state.worth.tally)
     }
 
-    /// The next step from here; `None` when none is worth it.
+    /// The next step from here; `None` when none is worth it. Each takes something off the excess, or adds to what is
+    /// gained and nothing to the excess: so no configuration comes twice.
     fn next(&self, state: &State) -> Option<Vec<Change>> {
-        let singles: Vec<Change> =
-            self.knobs.iter().flat_map(|knob| knob.moves(&state.scorer.engine)).collect();
-        let worths = spread(singles.len(), &|job| self.of(state, singles.get(job..=job).unwrap_or_default()));
-        let tried: Vec<(&Change, &Worth)> = singles.iter().zip(&worths).collect();
+        let singles = self.knobs.moves(&state.scorer.engine);
+        let worths = spread(singles.len(), &|job| singles.get(job).map(|changes| self.of(state, changes)));
+        let tried: Vec<(&Vec<Change>, &Worth)> = singles.iter().zip(worths.iter().flatten()).collect();
         let here = &state.worth;
-        if here.excess > 0.0 {
-            // Out of budget: what takes most off the excess for the least loss.
-            let price = |worth: &Worth| (here.excess - worth.excess) / ((here.gain - worth.gain).max(0.0) + 2.0 * GAIN);
-            let less = tried.iter().filter(|(_, worth)| worth.excess < here.excess);
-            let best = first_max(less, |(_, worth)| price(worth));
-            return best.map(|(change, _)| vec![**change]);
+        // Out of budget: what takes most off the excess for the least loss.
+        let price = |worth: &Worth| (here.excess - worth.excess) / ((here.gain - worth.gain).max(0.0) + 2.0 * GAIN);
+        let less = tried.iter().filter(|(_, worth)| worth.excess < here.excess);
+        if let Some((changes, _)) = first_max(less, |(_, worth)| price(worth)) {
+            return Some((*changes).clone());
         }
-        let allowed = tried.iter().filter(|(_, worth)| worth.excess <= 0.0 && self.gains(worth, here));
-        if let Some((change, _)) = first_max(allowed, |(_, worth)| worth.gain) {
-            return Some(vec![**change]);
+        let allowed = tried.iter().filter(|(_, worth)| worth.excess <= here.excess && self.gains(worth, here));
+        if let Some((changes, _)) = first_max(allowed, |(_, worth)| worth.gain) {
+            return Some((*changes).clone());
         }
         self.pair(state, &tried, &singles)
     }
 
     /// A change that gains much and costs too much, with a second one that pays for it.
-    fn pair(&self, state: &State, tried: &[(&Change, &Worth)], singles: &[Change]) -> Option<Vec<Change>> {
+    fn pair(&self, state: &State, tried: &[(&Vec<Change>, &Worth)], singles: &[Vec<Change>]) -> Option<Vec<Change>> {
         let here = &state.worth;
         let mut dear: Vec<_> = tried.iter().filter(|(_, worth)| self.gains(worth, here)).collect();
         // What gains most for each session in excess.
-        let price = |worth: &Worth| (worth.gain - here.gain) / (worth.excess + 1.0);
+        let price = |worth: &Worth| (worth.gain - here.gain) / (worth.excess - here.excess + 1.0);
         dear.sort_by(|(_, a), (_, b)| price(b).total_cmp(&price(a)));
-        let firsts = dear.into_iter().take(PAIRED).map(|(change, _)| **change);
-        let pairs: Vec<[Change; 2]> = firsts
-            .flat_map(|first| singles.iter().filter(move |second| second.knob != first.knob).map(move |second| [first, *second]))
-            .filter(|pair| self.rising(state, pair))
-            .collect();
+        let apart = |a: &[Change], b: &[Change]| !a.iter().any(|a| b.iter().any(|b| one(a.knob, b.knob)));
+        let mut pairs: Vec<Vec<Change>> = Vec::new();
+        for (first, _) in dear.into_iter().take(PAIRED) {
+            let seconds = singles.iter().filter(|second| apart(first, second));
+            pairs.extend(seconds.map(|second| [first.as_slice(), second].concat()));
+        }
         let worths = spread(pairs.len(), &|job| pairs.get(job).map(|pair| self.of(state, pair)));
         let tried = pairs.iter().zip(worths.iter().flatten());
-        let allowed = tried.filter(|(_, worth)| worth.excess <= 0.0 && self.gains(worth, here));
-        first_max(allowed, |(_, worth)| worth.gain).map(|(pair, _)| pair.to_vec())
+        let allowed = tried.filter(|(_, worth)| worth.excess <= here.excess && self.gains(worth, here));
+        first_max(allowed, |(_, worth)| worth.gain).map(|(pair, _)| pair.clone())
     }
 
     fn gains(&self, worth: &Worth, here: &Worth) -> bool {
         worth.gain - here.gain >= if self.attacks { GAIN } else { 1e-9 }
-    }
-
-    /// Whether the levels still rise with these changes.
-    fn rising(&self, state: &State, changes: &[Change]) -> bool {
-        let levels = turned(&state.scorer, changes).engine.thresholds;
-        levels.elevated < levels.high && levels.high < levels.critical
     }
 
     /// What these changes would come to.
@@ -141,7 +133,8 @@ impl<'a> Search<'a> {
         let scorer = turned(&state.scorer, changes);
         let mut tally = state.worth.tally.clone();
         for (at, before) in self.reached(state, changes) {
-            let (Some(life), Some(group)) = (self.corpus.lives.get(at), self.groups.of.get(at).copied().flatten()) else {
+            let (Some(life), Some(group)) = (self.corpus.lives.get(at), self.groups.of.get(at).copied().flatten())
+            else {
                 continue;
             };
             let (was, is) = (before.flagged(life), life.run(&scorer, false).flagged(life));
@@ -181,18 +174,14 @@ impl<'a> Search<'a> {
         let classes = self.groups.rows(&tally).filter(|(group, _)| !group.attack && group.sessions >= CLASS_SESSIONS);
         let classes: f64 = classes.map(|(group, flagged)| over((flagged, group.sessions), CLASS_FACTOR)).sum();
         let excess = over(self.groups.friction(&tally), 1.0) + classes;
-        let gain = self.groups.detection(&tally, |_| true).unwrap_or_else(|| self.depth(engine));
+        let gain = self.groups.detection(&tally, |_| true).unwrap_or_else(|| self.knobs.depth(engine));
         Worth { tally, excess, gain }
     }
+}
 
-    /// How low the thresholds are, 0..=1.
-    fn depth(&self, engine: &Engine) -> f64 {
-        let depths = self.knobs.iter().map(|bounded| {
-            let left = f64::from(bounded.high.saturating_sub(bounded.knob.value(engine)));
-            left / f64::from(bounded.high.saturating_sub(bounded.low).max(1))
-        });
-        depths.sum::<f64>() / f64::from(u32::try_from(self.knobs.len().max(1)).unwrap_or(u32::MAX))
-    }
+/// Whether two knobs cannot be turned apart from each other: levels push each other.
+fn one(a: Knob, b: Knob) -> bool {
+    a == b || matches!((a, b), (Knob::Level(_), Knob::Level(_)))
 }
 
 fn turned(scorer: &Scorer, changes: &[Change]) -> Scorer {

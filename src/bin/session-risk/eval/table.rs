@@ -36,8 +36,9 @@ const BUDGETS: [Column; 3] =
 
 const KEY: &str = "\
 FOUND, its interval, ONSET, EARLY, REASON are shares of the sessions: found from the onset on; at the attacker's first
-request; flagged before it, which is false; the true cause among the two strongest reasons. MEDIAN and P95 count requests
-up to the flag, THROUGH (median) sensitive ones of the attacker before it.";
+request; flagged before it, which is false; the true cause among the two strongest reasons. MEDIAN and P95 count
+requests up to the flag, THROUGH (median) sensitive ones of the attacker before it. BEST AT FRICTION: at the setting of
+the levels that finds most at no more than so many per 1,000; -: no setting asks so little.";
 
 /// Prints all tables.
 pub(super) fn print(out: &mut dyn Write, figures: &Value) -> io::Result<()> {
@@ -136,7 +137,10 @@ fn detectors(out: &mut dyn Write, figures: &Value, baselines: &Map<String, Value
         cells(out, name, row, &DETECTORS)?;
         writeln!(out)?;
     }
-    writeln!(out, "AT n: most that any setting of its knob finds at a friction of no more than n; -: none is that low.")?;
+    writeln!(
+        out,
+        "AT n: most that any setting of its knob finds at a friction of no more than n; -: none is that low."
+    )?;
     for (name, row) in baselines {
         if let Some(knob) = row.get("knob").and_then(Value::as_str) {
             writeln!(out, "  {name:<12} {knob}")?;
