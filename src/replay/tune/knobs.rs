@@ -68,7 +68,7 @@ impl Knob {
     }
 
     /// Sets its points in `engine`.
-    pub(super) fn set(self, engine: &mut Engine, points: u8) {
+    pub fn set(self, engine: &mut Engine, points: u8) {
         match self {
             Self::Level(Level::Critical) => engine.thresholds.critical = Score::new(points),
             Self::Level(Level::High) => engine.thresholds.high = Score::new(points),
