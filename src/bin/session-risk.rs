@@ -62,7 +62,7 @@ Each line has label {attack, scenario, source}; labels never reach the scorer. A
 decision that is not allow. Flags before the first attack request count as early, in benign sessions as friction;
 restrictions by a hard criterion (posture, declared scope) count apart as policy_restricts.
 Beside it, in the same run: every honest twin, a curve of friction against detection for ours and for each simple rule,
-and what each finds at 1, 5 and 10 per 1,000 and at our friction. Requests stay in memory, about 400 bytes each.";
+and what each finds at 1, 5 and 10 per 1,000 and at our friction. Requests stay in memory, about 300 bytes each.";
 
 const TUNE_EXAMPLES: &str = "\
 Example:
@@ -73,7 +73,7 @@ Turns levels, scores that rules ask for, and weights, each from half to twice of
 hard criteria stay. Sessions are split by subject: what is tuned on one half is reported on the other. With labels
 {attack, scenario, source} as for `eval`, as much as possible is found within the budget; without, every session is
 taken for honest and thresholds are made as low as the budget allows. The same input gives the same result. At most
-60 steps; requests stay in memory, about 400 bytes each.";
+60 steps: 300,000 requests take half a minute on two processors. Requests stay in memory, about 300 bytes each.";
 
 #[derive(Parser)]
 #[command(

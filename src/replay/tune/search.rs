@@ -194,3 +194,56 @@ fn turned(scorer: &Scorer, changes: &[Change]) -> Scorer {
 fn first_max<T>(items: impl Iterator<Item = T>, value: impl Fn(&T) -> f64) -> Option<T> {
     items.reduce(|best, item| if value(&item) > value(&best) { item } else { best })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use crate::replay::{Replay, eval::tally::Groups, record::Record};
+    use serde_json::{Value, json};
+    use std::collections::BTreeSet;
+
+    /// Sessions that change something half way: country, TLS fingerprint, browser, key, tier, or that begin to probe.
+    fn corpus(config: &Value) -> Corpus {
+        let (mut replay, mut corpus) = (Replay::new(config).unwrap(), Corpus::default());
+        for (session, minute) in (0..28u64).flat_map(|session| (0..24u64).map(move |minute| (session, minute))) {
+            let deed = |which: u64| minute >= 12 && session % 7 == which;
+            let moved = deed(0) || deed(1) && minute % 2 == 0;
+            let path = if deed(2) { "/admin".to_owned() } else { format!("/guess/{minute}") };
+            let line = json!({ "ts": 1_770_000_000_000u64 + minute * 20_000, "session": format!("s{session}"),
+                "subject": format!("s{session}"), "actor": if session % 2 == 0 { "human" } else { "service" },
+                "method": "GET", "path": path, "status": if deed(3) { 404 } else { 200 },
+                "ip": if moved { "128.199.64.9" } else { "84.128.1.1" }, "asn": if moved { 6_805 } else { 3_320 },
+                "country": if moved { "SG" } else { "DE" }, "ja4": if deed(4) || moved { "t2" } else { "t1" },
+                "ua": if deed(5) { "curl/8.5.0" } else { "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0" },
+                "binding": if deed(6) { "none" } else { "dpop:key" },
+                "label": { "attack": session % 3 == 0 && minute >= 12, "scenario": "any", "source": "synthetic" } });
+            let record = Record::parse(line.to_string().as_bytes()).unwrap();
+            corpus.take(&record, Some(&replay.step(&record).unwrap().facts));
+        }
+        corpus
+    }
+
+    #[test]
+    fn running_only_what_a_change_can_reach_says_what_running_all_says() {
+        let routes = json!([{ "path": "/admin", "tier": "sensitive" }]);
+        let config = json!({ "secret": "an example secret of some length", "routes": routes });
+        let (corpus, start) = (corpus(&config), Scorer::new(&config).unwrap());
+        let groups = Groups::new(&corpus, |_| true);
+        let search = Search::new(&corpus, &groups, &start, Budget(0.1));
+        let state = search.begin();
+        let mut differ = BTreeSet::new();
+        for changes in search.knobs.moves(&start.engine) {
+            let all = groups.tally(corpus.flagged(&turned(&start, &changes)));
+            assert_eq!(search.of(&state, &changes).tally, all, "{changes:?}");
+            if all != state.worth.tally {
+                differ.insert(changes.first().unwrap().knob.place(&start.engine.rules));
+            }
+        }
+        assert!(differ.len() >= 4, "too few changes matter here: {differ:?}");
+        assert!(
+            differ.iter().any(|place| place.starts_with("weights")) && differ.contains("levels.high"),
+            "{differ:?}"
+        );
+    }
+}
