@@ -3,6 +3,7 @@
 
 pub mod eval;
 pub mod record;
+pub mod tune;
 
 use crate::{
     config::ConfigError,

@@ -36,7 +36,10 @@ const FLOW: &[(&str, &[&str])] = &[
     ),
     (
         "replay",
-        &["time", "facts", "signal", "score", "policy", "engine", "config", "intake", "host", "root", "session"],
+        &[
+            "time", "bounds", "facts", "signal", "score", "policy", "engine", "config", "intake", "host", "root",
+            "session",
+        ],
     ),
     ("wasm", &["time", "bounds", "facts", "session", "metrics", "response", "host", "root", "filter"]),
 ];

@@ -14,6 +14,8 @@ mod replay;
 mod signals;
 #[path = "session-risk/trace.rs"]
 mod trace;
+#[path = "session-risk/tune.rs"]
+mod tune;
 
 use clap::{Parser, Subcommand};
 use session_risk::config::schema;
@@ -69,7 +71,20 @@ Example:
 
 Each line has label {attack, scenario, source}; labels never reach the scorer. A session is flagged by its first
 decision that is not allow. Flags before the first attack request count as early, in benign sessions as friction;
-restrictions by a hard criterion (posture, declared scope) count apart as policy_restricts.";
+restrictions by a hard criterion (posture, declared scope) count apart as policy_restricts.
+Beside it, in the same run: every honest twin, a curve of friction against detection for ours and for each simple rule,
+and what each finds at 1, 5 and 10 per 1,000 and at our friction. Requests stay in memory, about 300 bytes each.";
+
+const TUNE_EXAMPLES: &str = "\
+Example:
+  session-risk tune traces/ --friction 5/1000 --config filter.json --write tuned.json
+  session-risk check tuned.json
+
+Turns levels, scores that rules ask for, and weights, each from half to twice of what is configured, in whole points;
+hard criteria stay. Sessions are split by subject: what is tuned on one half is reported on the other. With labels
+{attack, scenario, source} as for `eval`, as much as possible is found within the budget; without, every session is
+taken for honest and thresholds are made as low as the budget allows. The same input gives the same result. At most
+60 steps: 300,000 requests take half a minute on two processors. Requests stay in memory, about 300 bytes each.";
 
 #[derive(Parser)]
 #[command(
@@ -111,9 +126,21 @@ enum Command {
         /// Write the figures to this file as JSON
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
-        /// Evaluate again with each signal left out in turn; takes as many runs as there are signals
+        /// Evaluate again with each signal left out in turn
         #[arg(long)]
         ablation: bool,
+    },
+    /// Proposes levels, scores and weights that keep friction within a budget
+    #[command(after_help = TUNE_EXAMPLES)]
+    Tune {
+        #[command(flatten)]
+        inputs: trace::Inputs,
+        /// Honest sessions that may be flagged: `5/1000`, `0.5%`
+        #[arg(long, value_name = "SHARE", value_parser = tune::budget)]
+        friction: session_risk::replay::tune::Budget,
+        /// Write the tuned configuration to this file
+        #[arg(long, value_name = "FILE")]
+        write: Option<PathBuf>,
     },
     /// Tells one session's life: what raised its score, how it decayed, which rule acted
     #[command(after_help = EXPLAIN_EXAMPLES)]
@@ -149,6 +176,7 @@ fn main() -> ExitCode {
             ended(replay::run(&inputs, jsonl), &inputs)
         }
         Command::Eval { inputs, json, ablation } => ended(eval::run(&inputs, json.as_deref(), ablation), &inputs),
+        Command::Tune { inputs, friction, write } => ended(tune::run(&inputs, friction, write.as_deref()), &inputs),
         Command::Explain { session, inputs, manner } => {
             let inputs = inputs.joined();
             ended(explain::run(&inputs, &session, &manner), &inputs)

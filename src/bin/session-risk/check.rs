@@ -90,7 +90,7 @@ fn effective(raw: &RawConfig, config: &Config) -> serde_json::Value {
 }
 
 /// A compiled rule as it is written in a configuration; it must not be limited to names.
-fn rule(rule: &Rule) -> serde_json::Value {
+pub(crate) fn rule(rule: &Rule) -> serde_json::Value {
     let when = &rule.when;
     let then = match rule.then {
         Action::Suspend => json!({"suspend": {"seconds": rule.duration.millis() / 1000}}),

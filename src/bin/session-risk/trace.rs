@@ -124,11 +124,6 @@ impl Inputs {
         })
     }
 
-    /// Whether a trace comes from standard input, which can be read only once.
-    pub(crate) fn standard_input(&self) -> bool {
-        self.traces.iter().any(|trace| trace.as_os_str() == "-")
-    }
-
     /// Feeds every record to `take`, all files through one table if they are one log, else each through its own. What
     /// cannot be read is counted, and the first of it named on standard error; it ends nothing.
     pub(crate) fn run(&self, config: &Value, take: Take<'_>) -> Result<Lines, Failure> {
@@ -166,7 +161,9 @@ impl Inputs {
                 files.push(trace.clone());
             }
         }
-        if self.one_log && files.len() > 1 && !self.standard_input() {
+        // Standard input can be read only once, so it cannot be asked when it begins.
+        let standard_input = self.traces.iter().any(|trace| trace.as_os_str() == "-");
+        if self.one_log && files.len() > 1 && !standard_input {
             files.sort_by_cached_key(|file| first_time(file).unwrap_or(u64::MAX));
         }
         Ok(files)
