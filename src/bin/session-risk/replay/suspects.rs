@@ -1,0 +1,206 @@
+//! The sessions that look worst, with what happened to them; a bounded number however many there are.
+//! How many sessions there are in all is the census's.
+
+use super::timeline::{self, Through, Timeline};
+use session_risk::{
+    facts::{ACTORS, SessionKey},
+    policy::Action,
+    replay::{Step, record::Record},
+    score::Level,
+};
+use std::collections::HashMap;
+
+/// Sessions kept at most; some 10 MB.
+const ROOM: usize = 20_000;
+/// Sessions whose requests are kept, for each that is wanted and at least: whoever looks bad early may be overtaken, and
+/// who looks harmless may get bad. One takes at most some 40 KB.
+const FOR_EACH: usize = 4;
+const LEAST: usize = 400;
+
+/// The first decision on a session that was not `allow`.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    /// When, in milliseconds.
+    pub(crate) ts: u64,
+    pub(crate) action: Action,
+    pub(crate) enforced: bool,
+    /// Index of the rule that decided.
+    pub(crate) rule: Option<u8>,
+    /// The strongest reasons.
+    pub(crate) reasons: Vec<&'static str>,
+    /// Requests from then on, that one included.
+    pub(crate) requests: u64,
+    /// Of those, the ones that the decisions let through.
+    pub(crate) through: Through,
+}
+
+/// One session that has something against it.
+#[derive(Clone, Debug)]
+pub(crate) struct Suspect {
+    /// Its name in the log, or what stands for it where that may be a secret.
+    pub(crate) session: String,
+    pub(crate) actor: &'static str,
+    /// What its label says, where there is one.
+    pub(crate) class: Option<String>,
+    /// Its first request that the session table knows of, in milliseconds.
+    pub(crate) began: u64,
+    /// It had been stopped before too, but was dropped then: others looked worse.
+    pub(crate) late: bool,
+    pub(crate) peak: u8,
+    pub(crate) severest: Action,
+    pub(crate) stop: Option<Stop>,
+}
+
+/// What sessions are compared by, worst last.
+type Rank = (bool, u8, Action);
+
+impl Suspect {
+    fn rank(&self) -> Rank {
+        (self.stop.is_some(), self.peak, self.severest)
+    }
+}
+
+/// The worst sessions seen until now.
+pub(crate) struct Suspects {
+    room: usize,
+    kept: HashMap<SessionKey, Suspect>,
+    /// Nobody who ranks no higher is let in.
+    least: Option<Rank>,
+    timelines: Timelines,
+}
+
+impl Suspects {
+    /// Keeps enough to tell the `worst` ones in the end; with their requests if `timelines` are asked for.
+    pub(crate) fn new(worst: usize, timelines: bool) -> Self {
+        let room = if timelines { worst.saturating_mul(FOR_EACH).max(LEAST) } else { 0 };
+        let timelines = Timelines { room, kept: HashMap::new(), least: None };
+        Self { room: ROOM, kept: HashMap::new(), least: None, timelines }
+    }
+
+    /// Takes one request. `stopped` says that the session was not simply allowed before.
+    pub(crate) fn take(&mut self, record: &Record, step: &Step, stopped: bool) {
+        let (assessment, key) = (&step.assessment, step.facts.key);
+        let action = assessment.decision.action;
+        if !self.kept.contains_key(&key) {
+            let rank = (action != Action::Allow, assessment.score.points(), action);
+            if assessment.level == Level::Low && action == Action::Allow
+                || self.least.is_some_and(|least| rank <= least)
+            {
+                return;
+            }
+            self.kept.insert(key, suspect(record, step, stopped));
+        }
+        if let Some(suspect) = self.kept.get_mut(&key) {
+            suspect.take(record, step);
+            self.timelines.take(suspect.rank(), record, step);
+        }
+        if self.kept.len() > self.room {
+            self.drop_half();
+        }
+    }
+
+    /// Half of them at once, as looking for the least takes a while.
+    fn drop_half(&mut self) {
+        let mut ranks: Vec<Rank> = self.kept.values().map(Suspect::rank).collect();
+        let middle = ranks.len() / 2;
+        let (_, least, _) = ranks.select_nth_unstable(middle);
+        let least = *least;
+        self.kept.retain(|_, suspect| suspect.rank() > least);
+        self.least = self.least.max(Some(least));
+    }
+
+    /// The worst sessions with what is kept of their requests, worst first: those that were stopped, then those that only
+    /// came near.
+    pub(crate) fn worst(&self, most: usize) -> Vec<(&Suspect, Option<&Timeline>)> {
+        let mut worst: Vec<(&SessionKey, &Suspect)> = self.kept.iter().collect();
+        worst.sort_by_key(|(key, suspect)| (std::cmp::Reverse(suspect.rank()), suspect.began, **key));
+        let timeline = |key| self.timelines.kept.get(key).map(|(_, timeline)| timeline);
+        worst.into_iter().take(most).map(|(key, suspect)| (suspect, timeline(key))).collect()
+    }
+}
+
+/// The requests of the very worst.
+struct Timelines {
+    room: usize,
+    kept: HashMap<SessionKey, (Rank, Timeline)>,
+    /// No rank kept is lower, since there was no room; ranks only rise, so it holds on.
+    least: Option<Rank>,
+}
+
+impl Timelines {
+    fn take(&mut self, rank: Rank, record: &Record, step: &Step) {
+        let key = step.facts.key;
+        if !self.kept.contains_key(&key) {
+            if !self.make_room(rank) {
+                return;
+            }
+            let before = u64::from(step.assessment.session.requests).saturating_sub(1);
+            self.kept.insert(key, (rank, Timeline::new(before)));
+        }
+        if let Some((held, timeline)) = self.kept.get_mut(&key) {
+            *held = rank;
+            timeline.take(record, step);
+        }
+    }
+
+    /// Whether there is room for somebody of this rank; the least of those kept makes place if need be.
+    fn make_room(&mut self, rank: Rank) -> bool {
+        if self.kept.len() < self.room {
+            return true;
+        }
+        if self.least.is_some_and(|least| rank <= least) {
+            return false;
+        }
+        let least = self.kept.iter().map(|(key, (rank, _))| (*rank, *key)).min();
+        self.least = least.map(|(least, _)| least);
+        match least {
+            Some((least, key)) if rank > least => self.kept.remove(&key).is_some(),
+            _ => false,
+        }
+    }
+}
+
+impl Suspect {
+    fn take(&mut self, record: &Record, step: &Step) {
+        let (assessment, decision) = (&step.assessment, &step.assessment.decision);
+        self.peak = self.peak.max(assessment.score.points());
+        self.severest = self.severest.max(decision.action);
+        if self.stop.is_none() && decision.action != Action::Allow {
+            self.stop = Some(Stop {
+                ts: record.ts,
+                action: decision.action,
+                enforced: decision.enforced,
+                rule: decision.rule,
+                reasons: timeline::reasons(step).map(|(name, _)| name).take(3).collect(),
+                requests: 0,
+                through: Through::default(),
+            });
+        }
+        if let Some(stop) = &mut self.stop {
+            stop.requests = stop.requests.saturating_add(1);
+            let access = step.facts.action.access;
+            if decision.effective().forwards(access) {
+                stop.through.take(access);
+            }
+        }
+    }
+}
+
+fn suspect(record: &Record, step: &Step, stopped: bool) -> Suspect {
+    let session = &step.assessment.session;
+    Suspect {
+        session: timeline::session(&record.session, &step.facts.key),
+        actor: actor(step),
+        class: record.label.as_ref().map(|label| label.scenario.chars().take(80).collect()),
+        began: u64::from(session.created).saturating_mul(1000),
+        late: stopped,
+        peak: 0,
+        severest: Action::Allow,
+        stop: None,
+    }
+}
+
+/// The word of what drives the session.
+pub(crate) fn actor(step: &Step) -> &'static str {
+    ACTORS.iter().find(|(actor, _)| *actor == step.facts.actor).map_or("", |(_, word)| word)
+}
