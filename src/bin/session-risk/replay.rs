@@ -5,8 +5,10 @@
 pub(crate) mod census;
 #[path = "replay/clock.rs"]
 pub(crate) mod clock;
+#[path = "replay/lead_in.rs"]
+mod lead_in;
 #[path = "replay/over_time.rs"]
-mod over_time;
+pub(crate) mod over_time;
 #[path = "replay/summary.rs"]
 pub(crate) mod summary;
 #[path = "replay/suspects.rs"]

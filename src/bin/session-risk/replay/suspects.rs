@@ -1,7 +1,10 @@
 //! The sessions that look worst, with what happened to them; a bounded number however many there are.
 //! How many sessions there are in all is the census's.
 
-use super::timeline::{self, Through, Timeline};
+use super::{
+    lead_in::LeadIn,
+    timeline::{self, Through, Timeline},
+};
 use session_risk::{
     facts::{ACTORS, SessionKey},
     policy::Action,
@@ -73,7 +76,7 @@ impl Suspects {
     /// Keeps enough to tell the `worst` ones in the end; with their requests if `timelines` are asked for.
     pub(crate) fn new(worst: usize, timelines: bool) -> Self {
         let room = if timelines { worst.saturating_mul(FOR_EACH).max(LEAST) } else { 0 };
-        let timelines = Timelines { room, kept: HashMap::new(), least: None };
+        let timelines = Timelines { room, kept: HashMap::new(), least: None, lead_in: LeadIn::default() };
         Self { room: ROOM, kept: HashMap::new(), least: None, timelines }
     }
 
@@ -83,17 +86,16 @@ impl Suspects {
         let action = assessment.decision.action;
         if !self.kept.contains_key(&key) {
             let rank = (action != Action::Allow, assessment.score.points(), action);
-            if assessment.level == Level::Low && action == Action::Allow
-                || self.least.is_some_and(|least| rank <= least)
-            {
-                return;
+            let calm = assessment.level == Level::Low && action == Action::Allow;
+            if !calm && self.least.is_none_or(|least| rank > least) {
+                self.kept.insert(key, suspect(record, step, stopped));
             }
-            self.kept.insert(key, suspect(record, step, stopped));
         }
-        if let Some(suspect) = self.kept.get_mut(&key) {
+        let rank = self.kept.get_mut(&key).map(|suspect| {
             suspect.take(record, step);
-            self.timelines.take(suspect.rank(), record, step);
-        }
+            suspect.rank()
+        });
+        self.timelines.take(rank, record, step);
         if self.kept.len() > self.room {
             self.drop_half();
         }
@@ -125,22 +127,28 @@ struct Timelines {
     kept: HashMap<SessionKey, (Rank, Timeline)>,
     /// No rank kept is lower, since there was no room; ranks only rise, so it holds on.
     least: Option<Rank>,
+    lead_in: LeadIn,
 }
 
 impl Timelines {
-    fn take(&mut self, rank: Rank, record: &Record, step: &Step) {
-        let key = step.facts.key;
-        if !self.kept.contains_key(&key) {
-            if !self.make_room(rank) {
-                return;
-            }
-            let before = u64::from(step.assessment.session.requests).saturating_sub(1);
-            self.kept.insert(key, (rank, Timeline::new(before)));
+    /// Takes one request of a session of this rank; `None` has nothing against it.
+    fn take(&mut self, rank: Option<Rank>, record: &Record, step: &Step) {
+        if self.room == 0 {
+            return;
         }
-        if let Some((held, timeline)) = self.kept.get_mut(&key) {
-            *held = rank;
-            timeline.take(record, step);
-        }
+        let (key, point) = (step.facts.key, timeline::point(record, step));
+        let Some(rank) = rank.filter(|rank| self.kept.contains_key(&key) || self.make_room(*rank)) else {
+            return self.lead_in.take(key, point);
+        };
+        let (held, timeline) = self.kept.entry(key).or_insert_with(|| {
+            let before = self.lead_in.remove(key);
+            let requests = u64::from(step.assessment.session.requests).saturating_sub(1);
+            let mut timeline = Timeline::new(requests.saturating_sub(u64::try_from(before.len()).unwrap_or(0)));
+            before.into_iter().for_each(|point| timeline.take(point));
+            (rank, timeline)
+        });
+        *held = rank;
+        timeline.take(point);
     }
 
     /// Whether there is room for somebody of this rank; the least of those kept makes place if need be.
@@ -171,7 +179,7 @@ impl Suspect {
                 action: decision.action,
                 enforced: decision.enforced,
                 rule: decision.rule,
-                reasons: timeline::reasons(step).map(|(name, _)| name).take(3).collect(),
+                reasons: assessment.contributions.iter().map(|item| item.kind.row().name).take(3).collect(),
                 requests: 0,
                 through: Through::default(),
             });

@@ -42,12 +42,38 @@ pub(crate) struct Point {
     pub(crate) what: String,
     /// Index of the rule that decided.
     pub(crate) rule: Option<u8>,
-    /// What this request raised that was not raised in the same words before.
-    pub(crate) changes: Vec<String>,
-    /// What counts against the session now, strongest first, in points.
-    pub(crate) reasons: Vec<(&'static str, f64)>,
+    /// What counts against the session now, strongest first.
+    pub(crate) reasons: Vec<Reason>,
     /// Something changed here: kept, as far as there is room.
     pub(crate) turn: bool,
+    /// Something changed that had not been so before: worth a row of its own.
+    pub(crate) told: bool,
+}
+
+/// One thing that counts against a session.
+#[derive(Clone, Debug)]
+pub(crate) struct Reason {
+    pub(crate) kind: Kind,
+    pub(crate) points: f64,
+    /// What changed, in words; empty where there is nothing to show.
+    pub(crate) change: String,
+    /// It counts for the first time, or for something else than before.
+    pub(crate) new: bool,
+}
+
+impl Reason {
+    /// Its name with what changed.
+    pub(crate) fn words(&self) -> String {
+        let name = self.kind.row().name;
+        if self.change.is_empty() { name.to_owned() } else { format!("{name} {}", self.change) }
+    }
+}
+
+impl Point {
+    /// What changed at this request, strongest first.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = &Reason> {
+        self.reasons.iter().filter(|reason| reason.new)
+    }
 }
 
 /// The recorded part of a session.
@@ -62,6 +88,7 @@ pub(crate) struct Timeline {
     turns: usize,
     peak: u8,
     known: Vec<String>,
+    actions: Vec<Action>,
     before: u64,
 }
 
@@ -77,17 +104,30 @@ impl Timeline {
     }
 
     /// Takes the session's next request.
-    pub(crate) fn take(&mut self, record: &Record, step: &Step) {
+    pub(crate) fn take(&mut self, mut point: Point) {
         self.number = self.number.saturating_add(1);
-        let mut point = point(record, step, self.before.saturating_add(self.number));
-        point.changes.retain(|change| !self.known.contains(change));
-        let room = KNOWN.saturating_sub(self.known.len());
-        self.known.extend(point.changes.iter().take(room).cloned());
+        point.number = self.before.saturating_add(self.number);
         let previous = self.last.as_ref().or(self.points.last());
-        let other = previous.is_none_or(|last| last.action != point.action || last.level != point.level);
+        for reason in &mut point.reasons {
+            // Evidence from an answer counts from the next request on, which did not raise it.
+            let counted = previous.is_some_and(|last| last.reasons.iter().any(|other| other.kind == reason.kind));
+            let words = reason.words();
+            reason.new = (reason.new || !counted) && !self.known.contains(&words);
+            if reason.new && self.known.len() < KNOWN {
+                self.known.push(words);
+            }
+        }
+        let risen = previous.map_or("low", |last| last.level) != point.level;
+        let other = risen || previous.is_none_or(|last| last.action != point.action);
+        let changed = other || point.changes().next().is_some();
+        let first = point.action != Action::Allow && !self.actions.contains(&point.action);
+        if first {
+            self.actions.push(point.action);
+        }
         let higher = point.score > self.peak && self.turns < HEIGHTS;
         self.peak = self.peak.max(point.score);
-        point.turn = higher || ((other || !point.changes.is_empty()) && self.turns < CHANGES);
+        point.turn = higher || (changed && self.turns < CHANGES);
+        point.told = point.turn && (first || risen || point.changes().next().is_some());
         if point.turn {
             self.turns = self.turns.saturating_add(1);
         }
@@ -123,18 +163,18 @@ impl Timeline {
     }
 }
 
-fn point(record: &Record, step: &Step, number: u64) -> Point {
+/// A request as it is kept; its number is not known yet.
+pub(crate) fn point(record: &Record, step: &Step) -> Point {
     let (assessment, decision) = (&step.assessment, &step.assessment.decision);
-    let fresh = assessment.contributions.iter().filter(|contribution| contribution.fresh);
-    let changes = fresh.map(|contribution| {
-        let tool = record.tool.as_deref().filter(|_| contribution.kind == Kind::OutOfScope);
+    let reasons = assessment.contributions.iter().map(|contribution| {
+        let tool = record.tool.as_deref().filter(|_| contribution.kind == Kind::OutOfScope && contribution.fresh);
         let change = tool.map_or_else(|| audit::change(&contribution.change), |tool| shortened(tool, LETTERS));
-        let name = contribution.kind.row().name;
-        if change.is_empty() { name.to_owned() } else { format!("{name} {change}") }
+        let points = f64::from(contribution.strength.units()) / 32.0;
+        Reason { kind: contribution.kind, points, change, new: contribution.fresh }
     });
     Point {
         ts: record.ts,
-        number,
+        number: 0,
         score: assessment.score.points(),
         level: assessment.level.name(),
         action: decision.action,
@@ -142,16 +182,10 @@ fn point(record: &Record, step: &Step, number: u64) -> Point {
         forwarded: decision.effective().forwards(step.facts.action.access),
         what: what(record),
         rule: decision.rule,
-        changes: changes.collect(),
-        reasons: reasons(step).collect(),
+        reasons: reasons.collect(),
         turn: false,
+        told: false,
     }
-}
-
-/// What counts against a session, strongest first, in points.
-pub(crate) fn reasons(step: &Step) -> impl Iterator<Item = (&'static str, f64)> {
-    let contributions = step.assessment.contributions.iter();
-    contributions.map(|contribution| (contribution.kind.row().name, f64::from(contribution.strength.units()) / 32.0))
 }
 
 /// What a request asks for, in a few words that give nobody away.
@@ -283,7 +317,7 @@ mod tests {
                 step.assessment.decision.action = Action::Restrict;
             }
             step.assessment.score = Score::new(u8::try_from(ts / 1000).unwrap_or(0));
-            timeline.take(&Record { ts, method: "GET".to_owned(), ..Record::default() }, &step);
+            timeline.take(point(&Record { ts, ..Record::default() }, &step));
             assert!(timeline.points().count() <= POINTS + 1);
         }
         assert_eq!(timeline.requests(), 100_000);

@@ -9,14 +9,15 @@ use super::{
 };
 use crate::replay::{
     census::{Group, Row},
-    clock::{counted, grouped, length, moment},
+    clock::{grouped, length, moment},
+    over_time,
     summary::{Summary, number},
     suspects::Suspect,
-    text::{headline, join},
+    text::headline,
     timeline::Timeline,
 };
 use session_risk::{policy::Action, score::LEVELS};
-use std::fmt::Write as _;
+use std::{cmp::Ordering, collections::BTreeSet, fmt::Write as _};
 
 /// A session to tell of, with what is kept of its requests.
 type Told<'a> = (&'a Suspect, Option<&'a Timeline>);
@@ -83,79 +84,116 @@ fn decisions(summary: &Summary) -> String {
 
 /// One row of bars an action, so that nobody has to tell colours apart.
 fn over_time(summary: &Summary) -> String {
-    let Some(((first, _), (last, _))) = summary.over_time.bars().next().zip(summary.over_time.bars().last()) else {
+    let width = summary.over_time.width();
+    let places = places(summary);
+    let Some(((first, ..), (last, _, end))) = places.first().zip(places.last()) else {
         return "<p>Nothing was scored.</p>".to_owned();
     };
-    let width = summary.over_time.width();
-    let span = fraction(last.saturating_sub(first).saturating_add(width));
-    let mut rows = String::new();
-    let all = |bar: &[u64; 6]| bar.iter().fold(0u64, |sum, count| sum.saturating_add(*count));
-    let mut row = |name: &str, class: &str, of: &dyn Fn(&[u64; 6]) -> u64| {
-        let top = summary.over_time.bars().map(|(_, bar)| of(bar)).max().unwrap_or(0);
-        if top == 0 {
-            return;
-        }
-        let mut path = String::new();
-        let mut titles = String::new();
-        for (at, bar) in summary.over_time.bars().filter(|(_, bar)| of(bar) > 0) {
-            let x = fraction(at.saturating_sub(first)) / span * 1000.0;
-            let height = (fraction(of(bar)) / fraction(top) * 100.0).max(4.0);
-            let wide = (fraction(width) / span * 1000.0).max(2.0) * 0.86;
-            let _ = write!(path, "M{x:.1} 100v-{height:.1}h{wide:.1}V100z");
-            let _ = write!(titles, "{} {}\n", moment(at), of(bar));
-        }
-        let _ = write!(
-            rows,
-            "<span class=\"{class}\">{name}</span><svg class=\"{class}\" viewBox=\"0 0 1000 100\" \
-             preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{name} over time, at most {top}\"><path d=\"{path}\">\
-             <title>{}</title></path></svg><span class=\"soft\">at most {}</span>",
-            titles.trim_end(),
-            grouped(top)
-        );
-    };
-    row("requests", "", &all);
+    let mut rows =
+        row("requests", "", &places, end + 1.0, &|bar| bar.iter().fold(0, |sum, count| sum.saturating_add(*count)));
     for (action, _) in summary.decisions().filter(|(action, _)| *action != Action::Allow) {
         let at = usize::from(number(action));
-        row(action.name(), action.name(), &|bar| bar.get(at).copied().unwrap_or(0));
+        rows += &row(action.name(), action.name(), &places, end + 1.0, &|bar| bar.get(at).copied().unwrap_or(0));
     }
+    let true_end = fraction(last.saturating_sub(*first)) / fraction(width);
+    let gaps = if true_end > end + 0.5 { " Stretches without a request are shortened." } else { "" };
     format!(
-        "<p>A bar is {}; each row has a scale of its own.</p><div class=\"times\">{rows}\
-         <span class=\"ends\"><span>{}</span><span>{}</span></span></div>",
+        "<p>A bar is {}; each row has a scale of its own.{gaps}</p><div class=\"times\">{rows}\
+         <div><span class=\"ends\"><span>{}</span><span>{}</span></span></div></div>",
         length(width),
-        moment(first),
+        moment(*first),
         moment(last.saturating_add(width)),
     )
 }
 
+/// The bars with their places, in widths of a bar; long stretches without one are shortened.
+fn places(summary: &Summary) -> Vec<(u64, &over_time::Bar, f64)> {
+    let width = fraction(summary.over_time.width());
+    let mut places: Vec<(u64, &over_time::Bar, f64)> = Vec::new();
+    for (at, bar) in summary.over_time.bars() {
+        let place = places.last().map_or(0.0, |(before, _, place)| {
+            let step = fraction(at.saturating_sub(*before)) / width;
+            place + if step > LONGEST_GAP { SHORT_GAP } else { step }
+        });
+        places.push((at, bar, place));
+    }
+    places
+}
+
+/// Widths of a bar from which a stretch without one is shortened, and to how many.
+const LONGEST_GAP: f64 = 60.0;
+const SHORT_GAP: f64 = 8.0;
+
+fn row(
+    name: &str,
+    class: &str,
+    places: &[(u64, &over_time::Bar, f64)],
+    end: f64,
+    of: &dyn Fn(&over_time::Bar) -> u64,
+) -> String {
+    let top = places.iter().map(|(_, bar, _)| of(bar)).max().unwrap_or(0);
+    let (mut path, mut title) = (String::new(), String::new());
+    for (at, bar, place) in places.iter().filter(|(_, bar, _)| of(bar) > 0) {
+        let (x, wide) = (place / end * 1000.0, (880.0 / end).max(1.5));
+        let height = (fraction(of(bar)) / fraction(top) * 100.0).max(4.0);
+        let _ = write!(path, "M{x:.1} 100v-{height:.1}h{wide:.1}V100z");
+        let _ = writeln!(title, "{}: {}", moment(*at), grouped(of(bar)));
+    }
+    format!(
+        "<div><span>{name}</span><svg class=\"{class}\" viewBox=\"0 0 1000 100\" preserveAspectRatio=\"none\" role=\"img\" \
+         aria-label=\"{name} over time\"><path d=\"{path}\"><title>{}</title></path></svg>\
+         <span class=\"soft\">at most {}</span></div>",
+        title.trim_end(),
+        grouped(top)
+    )
+}
+
 fn friction(summary: &Summary) -> String {
-    let listed = |name: &dyn Fn(&Group) -> Option<String>| {
-        let rows = summary.census.rows(name);
-        let mut rows: Vec<(&String, &Row)> = rows.iter().filter(|(_, row)| row.honest > 0).collect();
-        rows.sort_by(|(_, a), (_, b)| b.friction().total_cmp(&a.friction()));
-        let rows: Vec<Bar> = rows.into_iter().map(|(name, row)| bar(name, row)).collect();
-        bars(&rows, None)
-    };
     let honest = if summary.labelled { "sessions without an attack" } else { "sessions" };
-    let mut cards = card(
-        "Friction by actor",
-        &format!(
-            "<p>Of 1,000 {honest}, how many were not simply allowed because of their score. Sessions that only a hard \
-             criterion stopped (posture, declared scope) are named and not counted. The bars are logarithmic.</p>{}",
-            listed(&|group| Some(join(group.actor, &group.source)))
-        ),
+    let text = format!(
+        "<p>Of 1,000 {honest}, how many were not simply allowed because of their score. Sessions that only a hard criterion \
+         stopped (posture, declared scope) are named and not counted. The bars are logarithmic.</p>"
     );
+    let listed = |name: &dyn Fn(&Group) -> String| {
+        by_source(summary, name, |row| row.honest > 0, bar, |a, b| b.friction().total_cmp(&a.friction()))
+    };
+    let mut cards = card("Friction by actor", &format!("{text}{}", listed(&|group| group.actor.to_owned())));
     if summary.labelled {
-        cards += &card("Friction by stress class", &listed(&|group| Some(join(&group.class, &group.source))));
-        let rows = summary.census.rows(|group| Some(join(&group.class, &group.source)));
-        let rows: Vec<Bar> =
-            rows.iter().filter(|(_, row)| row.attacked > 0).map(|(name, row)| caught(name, row)).collect();
+        cards += &card("Friction by stress class", &listed(&|group| group.class.clone()));
+        let class = |group: &Group| group.class.clone();
+        let rows = by_source(summary, &class, |row| row.attacked > 0, caught, |_, _| Ordering::Equal);
         if !rows.is_empty() {
-            let text = "<p>Sessions in which a label names an attack: how many were not simply allowed at or after its \
+            let text = "<p>Sessions in which a label names an attack: the share that was not simply allowed at or after its \
                         first request. <code>session-risk eval</code> measures this properly.</p>";
-            cards += &card("Attacked sessions", &format!("{text}{}", bars(&rows, None)));
+            cards += &card("Attacked sessions", &format!("{text}{rows}"));
         }
     }
     cards
+}
+
+/// Bars of sessions, those of one source below each other: real and synthetic are never put together.
+fn by_source(
+    summary: &Summary,
+    name: &dyn Fn(&Group) -> String,
+    listed: impl Fn(&Row) -> bool,
+    bar: impl Fn(&str, &Row) -> Bar,
+    order: impl Fn(&Row, &Row) -> Ordering,
+) -> String {
+    let sources: BTreeSet<String> = summary.census.rows(|group| Some(group.source.clone())).into_keys().collect();
+    let mut html = String::new();
+    for source in sources {
+        let rows = summary.census.rows(|group| (group.source == source).then(|| name(group)));
+        let mut rows: Vec<_> = rows.iter().filter(|(_, row)| listed(row)).collect();
+        rows.sort_by(|(_, a), (_, b)| order(a, b));
+        if rows.is_empty() {
+            continue;
+        }
+        if !source.is_empty() {
+            let _ = write!(html, "<h3>{}</h3>", escaped(&source));
+        }
+        html += &bars(&rows.into_iter().map(|(name, row)| bar(name, row)).collect::<Vec<_>>(), None);
+    }
+    html
 }
 
 fn bar(name: &str, row: &Row) -> Bar {
@@ -202,15 +240,11 @@ fn list(summary: &Summary, worst: &[Told<'_>]) -> String {
     let mut rows = String::new();
     for (at, (suspect, _)) in (1usize..).zip(worst) {
         let what = match &suspect.stop {
-            Some(stop) => format!(
-                "{} at {} by <code>{}</code>: {}; then {} of {} let through",
-                stop.action.name(),
-                moment(stop.ts),
-                escaped(summary.settings.rule(stop.rule).unwrap_or("an earlier sanction")),
-                stop.reasons.join(", "),
-                grouped(stop.through.all),
-                counted(stop.requests, "request"),
-            ),
+            Some(stop) => {
+                let rule = summary.settings.rule(stop.rule).unwrap_or("an earlier sanction");
+                let through = format!("then {} of {} let through", grouped(stop.through.all), grouped(stop.requests));
+                format!("{} by {}, {through}", stop.action.name(), escaped(rule))
+            }
             None => "never stopped".to_owned(),
         };
         let _ = write!(

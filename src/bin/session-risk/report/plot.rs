@@ -99,7 +99,7 @@ struct Plot<'a> {
 
 impl<'a> Plot<'a> {
     fn new(drawing: &'a Drawing, class: &'static str, width: f64, height: f64) -> Self {
-        let top = drawing.dots.iter().fold(TOP_SCORE, |top, dot| top.max(dot.score * 1.1));
+        let top = drawing.dots.iter().fold(TOP_SCORE, |top, dot| top.max(dot.score * 1.25));
         Self { drawing, class, width, height, top }
     }
 
@@ -229,10 +229,14 @@ impl<'a> Plot<'a> {
     fn turns(&self) -> String {
         let mut svg = String::new();
         let mut ends = [LEFT; 3];
+        let mut named: Vec<&str> = Vec::new();
         for dot in self.drawing.turning_points() {
+            // Actions that come back again and again are named again only where there is room at the top.
+            let rows = if named.contains(&dot.action.as_str()) { 1 } else { ends.len() };
+            named.push(&dot.action);
             let (x, room) = (self.x(dot.at), width(&dot.action));
             let start = if x + room > self.right() { self.right() - room } else { x };
-            let mut rows = (0u8..).zip(&mut ends);
+            let mut rows = (0u8..).zip(ends.iter_mut().take(rows));
             // Where all rows are taken, the ribbon below still tells.
             let Some((row, end)) = rows.find(|(_, end)| **end <= start) else { continue };
             *end = start + room;

@@ -10,7 +10,7 @@ use crate::replay::{
     clock::{counted, grouped, moment, since},
     summary::Summary,
     suspects::Suspect,
-    timeline::{Point, Timeline},
+    timeline::{Point, Reason, Timeline},
 };
 use session_risk::policy::Action;
 use std::fmt::Write as _;
@@ -85,7 +85,7 @@ fn drawing(summary: &Summary, suspect: &Suspect, timeline: &Timeline) -> Drawing
         chapters.push(Chapter { at: 0.0, name, short: "\u{2026}".to_owned() });
     }
     for (row, point) in (1u32..).zip(turns(timeline)) {
-        let name = point.changes.first().map_or(String::new(), |change| format!(" {change}"));
+        let name = point.changes().next().map_or(String::new(), |change| format!(" {}", arrows(&change.words())));
         chapters.push(Chapter { at: axis.at(point), name: format!("{row}{name}"), short: row.to_string() });
     }
     let first = timeline.points().find(|point| point.action != Action::Allow);
@@ -110,7 +110,7 @@ fn drawing(summary: &Summary, suspect: &Suspect, timeline: &Timeline) -> Drawing
 
 fn dot(summary: &Summary, axis: &Axis, point: &Point) -> Dot {
     let rule = summary.settings.rule(point.rule).map_or(String::new(), |rule| format!(" by {rule}"));
-    let changes = if point.changes.is_empty() { String::new() } else { format!("\n{}", point.changes.join(", ")) };
+    let changes: String = point.changes().map(|change| format!("\n{}", arrows(&change.words()))).collect();
     Dot {
         at: axis.at(point),
         score: f64::from(point.score),
@@ -128,47 +128,53 @@ fn dot(summary: &Summary, axis: &Axis, point: &Point) -> Dot {
     }
 }
 
-/// The points that the table tells of, in order: the first, and those at which something changed.
+/// The points that the table tells of, in order.
 fn turns(timeline: &Timeline) -> impl Iterator<Item = &Point> {
-    let told = |point: &&Point| point.turn && (!point.changes.is_empty() || point.level != "low");
-    timeline.points().filter(told).take(ROWS)
+    timeline.points().filter(|point| point.told).take(ROWS)
 }
 
 fn table(summary: &Summary, suspect: &Suspect, timeline: &Timeline) -> String {
     let mut rows = String::new();
     for (number, point) in (1u32..).zip(turns(timeline)) {
         let rule = summary.settings.rule(point.rule).map_or(String::new(), |rule| format!(" by {rule}"));
-        let reasons = point.reasons.iter().map(|(name, points)| format!("{name} {points:.1}"));
-        let changes = if point.changes.is_empty() {
-            String::new()
-        } else {
-            format!("<b>{}</b>; ", escaped(&point.changes.join(", ")))
-        };
+        let (new, old): (Vec<&Reason>, Vec<&Reason>) = point.reasons.iter().partition(|reason| reason.new);
+        let new = new.iter().map(|reason| format!("<b>{}</b> {:.0}", escaped(&arrows(&reason.words())), reason.points));
+        let old = old.iter().map(|reason| format!("{} {:.0}", reason.kind.row().name, reason.points));
+        let (new, old) = (new.collect::<Vec<_>>().join(", "), old.collect::<Vec<_>>().join(", "));
+        let old = if old.is_empty() { old } else { format!(" <span class=\"soft\">still counting: {old}</span>") };
         let _ = write!(
             rows,
-            "<tr><td class=\"number\">{number}<td class=\"when\">+{}<td>{}<td class=\"number\">{}<td class=\"{action}\">{}<b>{action}</b>{}\
-             <td>{changes}<span class=\"soft\">{}</span></tr>",
+            "<tr><td class=\"number\">{number}<td class=\"when\">+{}<td class=\"{action}\"><code>{}</code><br>score {}, {}\
+             <b>{action}</b>{}{}<td>{new}{old}</tr>",
             since(point.ts.saturating_sub(suspect.began)),
             escaped(&point.what),
             point.score,
             mark(point.action.name(), !point.forwarded),
+            if point.shadow { " in shadow" } else { "" },
             escaped(&rule),
-            reasons.collect::<Vec<_>>().join(", "),
             action = point.action.name(),
         );
     }
-    let drawn = timeline.points().count();
-    let all = timeline.requests();
-    let thinned = if u64::try_from(drawn).unwrap_or(u64::MAX) < all {
-        format!(
-            "<p class=\"soft\">Drawn are {drawn} of {}: where something changed, and of the others a few.</p>",
+    let (drawn, all) = (timeline.points().count(), timeline.requests());
+    let mut notes = String::new();
+    if timeline.points().filter(|point| point.told).count() > ROWS {
+        notes += "The table ends where there is too much of it. ";
+    }
+    if u64::try_from(drawn).unwrap_or(u64::MAX) < all {
+        let _ = write!(
+            notes,
+            "Drawn are {drawn} of {}: where something changed, and a few of the others.",
             counted(all, "request")
-        )
-    } else {
-        String::new()
-    };
+        );
+    }
+    let notes = if notes.is_empty() { notes } else { format!("<p class=\"soft\">{notes}</p>") };
     format!(
-        "<table class=\"story\"><tr><th class=\"number\">#<th>since it began<th>request<th class=\"number\">score<th>decision\
-         <th>what changed; what counts, in points</tr>{rows}</table>{thinned}"
+        "<table class=\"story\"><tr><th class=\"number\">#<th>after<th>request, decision<th>what is new, what counts, in points</tr>\
+         {rows}</table>{notes}"
     )
+}
+
+/// Arrows as people write them where they can.
+fn arrows(text: &str) -> String {
+    text.replace("->", "\u{2192}")
 }
