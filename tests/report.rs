@@ -263,8 +263,8 @@ fn nothing_is_loaded_and_nothing_runs() {
 /// The tags and attributes of a page; panics at what is no tag of ours.
 fn tags(page: &str) {
     let body = page.split("</style>").nth(1).unwrap();
-    let known = "/ a b body br circle code dd details div dl dt em h1 h2 h3 head header html i li main p path rect section \
-                 small span summary svg table td text th title tr u ul";
+    let known = "/ a b body br circle code dd details div dl dt em h1 h2 h3 head header html i li main p path rect \
+                 section small span summary svg table td text th title tr u ul";
     for tag in body.split('<').skip(1) {
         let (tag, _) = tag.split_once('>').unwrap_or_else(|| panic!("`<{tag}` is not closed"));
         let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();

@@ -1,5 +1,6 @@
-//! The last few requests of sessions that have nothing against them yet, so that a timeline shows what the session was like
-//! before. A fixed number of places: a session may lose its own to another, and then its timeline begins later.
+//! The last few requests of sessions that have nothing against them yet, so that a timeline shows what the session
+//! was like before. A fixed number of places: a session may lose its own to another, and then its timeline begins
+//! later.
 
 use super::timeline::Point;
 use session_risk::facts::SessionKey;

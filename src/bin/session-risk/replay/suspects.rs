@@ -15,8 +15,8 @@ use std::collections::HashMap;
 
 /// Sessions kept at most; some 10 MB.
 const ROOM: usize = 20_000;
-/// Sessions whose requests are kept, for each that is wanted and at least: whoever looks bad early may be overtaken, and
-/// who looks harmless may get bad. One takes at most some 40 KB.
+/// Sessions whose requests are kept, for each that is wanted and at least: whoever looks bad early may be overtaken,
+/// and who looks harmless may get bad. One takes at most some 40 KB.
 const FOR_EACH: usize = 4;
 const LEAST: usize = 400;
 
@@ -111,8 +111,8 @@ impl Suspects {
         self.least = self.least.max(Some(least));
     }
 
-    /// The worst sessions with what is kept of their requests, worst first: those that were stopped, then those that only
-    /// came near.
+    /// The worst sessions with what is kept of their requests, worst first: those that were stopped, then those that
+    /// only came near.
     pub(crate) fn worst(&self, most: usize) -> Vec<(&Suspect, Option<&Timeline>)> {
         let mut worst: Vec<(&SessionKey, &Suspect)> = self.kept.iter().collect();
         worst.sort_by_key(|(key, suspect)| (std::cmp::Reverse(suspect.rank()), suspect.began, **key));

@@ -12,8 +12,8 @@ use session_risk::{
 
 /// Points kept at most, those that changed something included.
 const POINTS: usize = 120;
-/// Of those, the ones that changed something, and the ones on which the score was higher than ever; what exceeds that is
-/// thinned like any other.
+/// Of those, the ones that changed something, and the ones on which the score was higher than ever; what exceeds that
+/// is thinned like any other.
 const CHANGES: usize = 60;
 const HEIGHTS: usize = 100;
 /// Different changes told apart; a session with more of them repeats itself as far as a reader is concerned.

@@ -101,7 +101,8 @@ impl Plot<'_> {
             let y = self.y(tenths / 10.0);
             let _ = write!(
                 svg,
-                "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{end}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{end}\"/><text x=\"{}\" y=\"{:.1}\" \
+                 text-anchor=\"end\">{}</text>",
                 LEFT - 6.0,
                 y + 4.0,
                 tenths / 10.0,
@@ -153,7 +154,8 @@ impl Plot<'_> {
             let Name { words, x, y, at, ours } = name;
             let class = if *ours { " class=\"ours\"" } else { "" };
             format!(
-                "<path class=\"leader\" d=\"M{:.1} {y:.1}L{:.1} {at:.1}\"/><text{class} x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                "<path class=\"leader\" d=\"M{:.1} {y:.1}L{:.1} {at:.1}\"/><text{class} x=\"{:.1}\" \
+                 y=\"{:.1}\">{}</text>",
                 x + 3.0,
                 end + 8.0,
                 end + 11.0,
@@ -170,8 +172,9 @@ impl Plot<'_> {
         };
         let (x, y) = (self.x(friction), self.y(detection));
         format!(
-            "<circle class=\"spot ours\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"6\"><title>this configuration: {detection:.2} at \
-             {friction:.1}</title></circle><text class=\"ours\" x=\"{:.1}\" y=\"{:.1}\">as configured</text>",
+            "<circle class=\"spot ours\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"6\"><title>this configuration: \
+             {detection:.2} at {friction:.1}</title></circle><text class=\"ours\" x=\"{:.1}\" y=\"{:.1}\">as \
+             configured</text>",
             x + 8.0,
             y + 15.0
         )

@@ -103,10 +103,12 @@ fn curves(figures: &Value) -> String {
     card(
         "Detection against friction",
         &format!(
-            "<p>Upwards: the share of hijacked sessions that are flagged, the mean over scenarios. To the right: benign \
-             sessions flagged by inference, in 1,000, logarithmic. Each line is one detector as its one knob turns. The \
+            "<p>Upwards: the share of hijacked sessions that are flagged, the mean over scenarios. To the right: \
+             benign sessions flagged by inference, in 1,000, logarithmic. Each line is one detector as its one \
+             knob turns. The \
              dashed lines are budgets of 1, 5 and 10; what is beyond {FRICTION_END} is not drawn.</p>{plot}\
-             <details><summary>the figures</summary><div class=\"scroll\"><table><tr><th>detector<th class=\"number\">friction\
+             <details><summary>the figures</summary><div class=\"scroll\"><table><tr><th>detector<th \
+             class=\"number\">friction\
              <th class=\"number\">detection</tr>{rows}</table></div></details>"
         ),
     )
@@ -147,13 +149,14 @@ fn scenarios(figures: &Value) -> String {
     }
     let sample = |tag: &str| format!("<span class=\"track sample\"><{tag} style=\"left:50%\"></{tag}></span>");
     let key = format!(
-        "<p class=\"key dots\"><span>{}flagged, with its 95% interval (Wilson)</span><span>{}flagged at the attack's first \
-         request</span></p>",
+        "<p class=\"key dots\"><span>{}flagged, with its 95% interval (Wilson)</span><span>{}flagged at the \
+         attack's first request</span></p>",
         sample("em"),
         sample("u")
     );
-    let text = "<p>Attacked sessions that are flagged at or after the attack's first request. The median says how many of \
-                the attacker's requests it takes. Honest twins look alike; theirs is the friction per 1,000.</p>";
+    let text = "<p>Attacked sessions that are flagged at or after the attack's first request. The median says how \
+                many of the attacker's requests it takes. Honest twins look alike; theirs is the friction per \
+                1,000.</p>";
     card("Detection by scenario", &format!("{text}{key}{html}"))
 }
 
@@ -220,8 +223,8 @@ fn friction_cards(figures: &Value) -> String {
             })
             .collect();
         let text = format!(
-            "<p>Benign sessions flagged by inference, in 1,000. The bars are logarithmic and end at {FRICTION_END}; the \
-             dashed line is {BUDGET}.</p>"
+            "<p>Benign sessions flagged by inference, in 1,000. The bars are logarithmic and end at {FRICTION_END}; \
+             the dashed line is {BUDGET}.</p>"
         );
         html += &card(heading, &format!("{text}{}", bars(&rows, Some(friction_scale(BUDGET)))));
     }
@@ -249,8 +252,8 @@ fn rules(figures: &Value) -> String {
             soft: String::new(),
         })
         .collect();
-    let text = "<p>The share of hijacked sessions that each finds at its best setting that costs no more friction than this \
-                configuration.</p>";
+    let text = "<p>The share of hijacked sessions that each finds at its best setting that costs no more friction \
+                than this configuration.</p>";
     card("Simple rules at the same friction", &format!("{text}{}", bars(&rows, None)))
 }
 

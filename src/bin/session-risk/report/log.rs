@@ -140,8 +140,8 @@ fn row(
         let _ = writeln!(title, "{}: {}", moment(*at), grouped(of(bar)));
     }
     format!(
-        "<div><span>{name}</span><svg class=\"{class}\" viewBox=\"0 0 1000 100\" preserveAspectRatio=\"none\" role=\"img\" \
-         aria-label=\"{name} over time\"><path d=\"{path}\"><title>{}</title></path></svg>\
+        "<div><span>{name}</span><svg class=\"{class}\" viewBox=\"0 0 1000 100\" preserveAspectRatio=\"none\" \
+         role=\"img\" aria-label=\"{name} over time\"><path d=\"{path}\"><title>{}</title></path></svg>\
          <span class=\"soft\">at most {}</span></div>",
         title.trim_end(),
         grouped(top)
@@ -151,8 +151,8 @@ fn row(
 fn friction(summary: &Summary) -> String {
     let honest = if summary.labelled { "sessions without an attack" } else { "sessions" };
     let text = format!(
-        "<p>Of 1,000 {honest}, how many were not simply allowed because of their score. Sessions that only a hard criterion \
-         stopped (posture, declared scope) are named and not counted. The bars are logarithmic.</p>"
+        "<p>Of 1,000 {honest}, how many were not simply allowed because of their score. Sessions that only a hard \
+         criterion stopped (posture, declared scope) are named and not counted. The bars are logarithmic.</p>"
     );
     let listed = |name: &dyn Fn(&Group) -> String| {
         by_source(summary, name, |row| row.honest > 0, bar, |a, b| b.friction().total_cmp(&a.friction()))
@@ -163,8 +163,8 @@ fn friction(summary: &Summary) -> String {
         let class = |group: &Group| group.class.clone();
         let rows = by_source(summary, &class, |row| row.attacked > 0, caught, |_, _| Ordering::Equal);
         if !rows.is_empty() {
-            let text = "<p>Sessions in which a label names an attack: the share that was not simply allowed at or after its \
-                        first request. <code>session-risk eval</code> measures this properly.</p>";
+            let text = "<p>Sessions in which a label names an attack: the share that was not simply allowed at or \
+                        after its first request. <code>session-risk eval</code> measures this properly.</p>";
             cards += &card("Attacked sessions", &format!("{text}{rows}"));
         }
     }
@@ -229,7 +229,8 @@ fn levels(summary: &Summary) -> String {
     let key = key.iter().map(|(action, held, words)| format!("<span>{}{words}</span>", mark(action, *held)));
     format!(
         "<p>Ten points mean: the odds that the session is in the wrong hands are ten times what they were when it was \
-         issued. Evidence fades; a level is left five points below where it began, after five minutes at the earliest.</p>\
+         issued. Evidence fades; a level is left five points below where it began, after five minutes at the \
+         earliest.</p>\
          <ul class=\"rows\">{}</ul><p class=\"key\">{}</p>",
         rows.collect::<String>(),
         key.collect::<String>()
@@ -249,7 +250,8 @@ fn list(summary: &Summary, worst: &[Told<'_>]) -> String {
         };
         let _ = write!(
             rows,
-            "<li><a href=\"#s{at}\"><code>{}</code></a><span class=\"soft\">{}: {what}</span><span>{} points</span></li>",
+            "<li><a href=\"#s{at}\"><code>{}</code></a><span class=\"soft\">{}: {what}</span><span>{} \
+             points</span></li>",
             escaped(&suspect.session),
             suspect.actor,
             suspect.peak

@@ -219,7 +219,8 @@ impl<'a> Plot<'a> {
             let (y, width) = (self.floor() + 10.0, (to - from).max(0.0));
             let _ = write!(
                 svg,
-                "<rect class=\"ribbon {action}\" x=\"{from:.1}\" y=\"{y}\" width=\"{width:.1}\" height=\"7\"><title>{action}</title></rect>"
+                "<rect class=\"ribbon {action}\" x=\"{from:.1}\" y=\"{y}\" width=\"{width:.1}\" \
+                 height=\"7\"><title>{action}</title></rect>"
             );
         }
         svg

@@ -10,7 +10,8 @@ const MORE: &str = include_str!("page.css");
 pub(crate) fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{}</title>\n<style>\n{STYLE}{MORE}\
+         <meta name=\"viewport\" \
+         content=\"width=device-width,initial-scale=1\"><title>{}</title>\n<style>\n{STYLE}{MORE}\
          </style></head><body class=\"report\"><main>\n{body}</main></body></html>\n",
         escaped(title)
     )

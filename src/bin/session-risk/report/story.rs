@@ -144,7 +144,8 @@ fn table(summary: &Summary, suspect: &Suspect, timeline: &Timeline) -> String {
         let old = if old.is_empty() { old } else { format!(" <span class=\"soft\">still counting: {old}</span>") };
         let _ = write!(
             rows,
-            "<tr><td class=\"number\">{number}<td class=\"when\">+{}<td class=\"{action}\"><code>{}</code><br>score {}, {}\
+            "<tr><td class=\"number\">{number}<td class=\"when\">+{}<td class=\"{action}\"><code>{}</code><br>score \
+             {}, {}\
              <b>{action}</b>{}{}<td>{new}{old}</tr>",
             since(point.ts.saturating_sub(suspect.began)),
             escaped(&point.what),
@@ -169,7 +170,8 @@ fn table(summary: &Summary, suspect: &Suspect, timeline: &Timeline) -> String {
     }
     let notes = if notes.is_empty() { notes } else { format!("<p class=\"soft\">{notes}</p>") };
     format!(
-        "<table class=\"story\"><tr><th class=\"number\">#<th>after<th>request, decision<th>what is new, what counts, in points</tr>\
+        "<table class=\"story\"><tr><th class=\"number\">#<th>after<th>request, decision<th>what is new, what \
+         counts, in points</tr>\
          {rows}</table>{notes}"
     )
 }
