@@ -287,7 +287,7 @@ fn what_a_log_says_stays_text() {
     let lines: Vec<Value> = trace()
         .into_iter()
         .map(|mut line| {
-            line["path"] = json!(format!("/{hostile}?token=topsecret"));
+            line["path"] = json!(format!("/{hostile}"));
             line["method"] = json!(hostile);
             line["tool"] = json!(hostile);
             line["mcp_method"] = json!(hostile);
@@ -302,7 +302,6 @@ fn what_a_log_says_stays_text() {
     tags(&page);
     assert!(page.contains("&lt;script&gt;alert(1)"), "it is shown, as text");
     assert!(page.contains("by &lt;svg onload=alert(3)&gt;"));
-    assert!(!page.contains("topsecret"), "queries hold tokens");
     for steers in ['\u{202e}', '\u{1b}'] {
         assert!(!page.contains(steers) && !ran.out.contains(steers), "{steers:?} reaches the reader");
     }
@@ -313,7 +312,7 @@ fn no_address_and_no_token_is_shown() {
     let lines: Vec<Value> = trace()
         .into_iter()
         .map(|mut line| {
-            line["path"] = json!("/hosts/10.9.8.7/ann@example.org/eyJhbGciOiJub25lIn0.e30./x");
+            line["path"] = json!("/hosts/10.9.8.7/ann@example.org/eyJhbGciOiJub25lIn0.e30./x?t=topsecret");
             if line["session"] == "stolen" {
                 line["session"] = json!("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ.c2ln");
             }
@@ -321,7 +320,7 @@ fn no_address_and_no_token_is_shown() {
         })
         .collect();
     let (page, ran) = replayed("secret", &rules("enforce"), &[], &text(&lines));
-    for secret in ["84.128.1.1", "128.199.64.9", "10.9.8.7", "ann@", "eyJ"] {
+    for secret in ["84.128.1.1", "128.199.64.9", "10.9.8.7", "ann@", "eyJ", "topsecret"] {
         assert!(!page.contains(secret) && !ran.out.contains(secret), "`{secret}` is shown");
     }
     assert!(page.contains("/hosts/*/*/*/x") && page.contains("<code>digest-"));

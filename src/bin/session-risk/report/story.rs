@@ -47,7 +47,7 @@ fn fate(summary: &Summary, suspect: &Suspect) -> String {
     let _ = write!(text, "{done} at {} with {} {rule}. ", moment(stop.ts), stop.action.name());
     let (through, beside) = (grouped(stop.through.all), stop.through.beside_reads());
     let beside = if beside.is_empty() { String::new() } else { format!(", of which {beside}") };
-    let _ = write!(text, "From then on {through} of {} let through{beside}.", counted(stop.requests, "request"));
+    let _ = write!(text, "From then on {through} of {} got through{beside}.", counted(stop.requests, "request"));
     if suspect.late {
         text += " It had been stopped before too; that part was not kept.";
     }
