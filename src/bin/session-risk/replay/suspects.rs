@@ -11,7 +11,7 @@ use session_risk::{
     replay::{Step, record::Record},
     score::Level,
 };
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 /// Sessions kept at most; some 10 MB.
 const ROOM: usize = 20_000;
@@ -101,21 +101,22 @@ impl Suspects {
         }
     }
 
-    /// Half of them at once, as looking for the least takes a while.
+    /// Half of them at once, as looking for the least takes a while. Of equals those stay that began first.
     fn drop_half(&mut self) {
-        let mut ranks: Vec<Rank> = self.kept.values().map(Suspect::rank).collect();
-        let middle = ranks.len() / 2;
-        let (_, least, _) = ranks.select_nth_unstable(middle);
+        let place = |key: &SessionKey, suspect: &Suspect| (suspect.rank(), Reverse(suspect.began), *key);
+        let mut places: Vec<_> = self.kept.iter().map(|(key, suspect)| place(key, suspect)).collect();
+        let middle = places.len() / 2;
+        let (_, least, _) = places.select_nth_unstable(middle);
         let least = *least;
-        self.kept.retain(|_, suspect| suspect.rank() > least);
-        self.least = self.least.max(Some(least));
+        self.kept.retain(|key, suspect| place(key, suspect) > least);
+        self.least = self.least.max(Some(least.0));
     }
 
     /// The worst sessions with what is kept of their requests, worst first: those that were stopped, then those that
     /// only came near.
     pub(crate) fn worst(&self, most: usize) -> Vec<(&Suspect, Option<&Timeline>)> {
         let mut worst: Vec<(&SessionKey, &Suspect)> = self.kept.iter().collect();
-        worst.sort_by_key(|(key, suspect)| (std::cmp::Reverse(suspect.rank()), suspect.began, **key));
+        worst.sort_by_key(|(key, suspect)| (Reverse(suspect.rank()), suspect.began, **key));
         let timeline = |key| self.timelines.kept.get(key).map(|(_, timeline)| timeline);
         worst.into_iter().take(most).map(|(key, suspect)| (suspect, timeline(key))).collect()
     }
@@ -211,4 +212,55 @@ fn suspect(record: &Record, step: &Step, stopped: bool) -> Suspect {
 /// The word of what drives the session.
 pub(crate) fn actor(step: &Step) -> &'static str {
     ACTORS.iter().find(|(actor, _)| *actor == step.facts.actor).map_or("", |(_, word)| word)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use session_risk::{
+        replay::{self, Replay},
+        score::Score,
+    };
+
+    /// A request that scored so much and was restricted, of the session with this number.
+    fn request(number: u32, score: u8) -> (Record, Step) {
+        let record = Record {
+            ts: 1_770_000_000_000_u64.saturating_add(u64::from(number).saturating_mul(1000)),
+            session: number.to_string(),
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            ..Record::default()
+        };
+        let mut step = Replay::new(&replay::default_config()).unwrap().step(&record).unwrap();
+        step.assessment.score = Score::new(score);
+        step.assessment.decision.action = Action::Restrict;
+        (record, step)
+    }
+
+    fn worst(scores: &[u8], room: usize, timelines: usize) -> Vec<(u64, u8, bool)> {
+        let mut suspects = Suspects::new(1, true);
+        suspects.room = room;
+        suspects.timelines.room = timelines;
+        for (number, score) in (0u32..).zip(scores) {
+            let (record, step) = request(number, *score);
+            suspects.take(&record, &step, false);
+            assert!(suspects.kept.len() <= room && suspects.timelines.kept.len() <= timelines);
+        }
+        let number = |began: u64| began.saturating_sub(1_770_000_000_000) / 1000;
+        let told = suspects.worst(3).into_iter();
+        told.map(|(suspect, timeline)| (number(suspect.began), suspect.peak, timeline.is_some())).collect()
+    }
+
+    #[test]
+    fn the_worst_stay_wherever_they_come() {
+        let mut scores = [20; 60];
+        (scores[3], scores[30], scores[59]) = (50, 60, 40);
+        assert_eq!(worst(&scores, 10, 4), [(30, 60, true), (3, 50, true), (59, 40, true)]);
+    }
+
+    #[test]
+    fn of_equals_the_first_stay() {
+        assert_eq!(worst(&[20; 60], 10, 4), [(0, 20, true), (1, 20, true), (2, 20, true)]);
+    }
 }
