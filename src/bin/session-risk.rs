@@ -10,6 +10,8 @@ mod eval;
 mod explain;
 #[path = "session-risk/replay.rs"]
 mod replay;
+#[path = "session-risk/report.rs"]
+mod report;
 #[path = "session-risk/signals.rs"]
 mod signals;
 #[path = "session-risk/trace.rs"]
@@ -50,6 +52,7 @@ const REPLAY_EXAMPLES: &str = "\
 Examples:
   session-risk replay access.jsonl --config filter.json
   zcat access.jsonl.gz | session-risk replay - --config filter.json --jsonl > decisions.jsonl
+  session-risk replay access.jsonl.gz --config filter.json --report report.html --worst 50
 
 A line is a JSON object. Needed: ts (ms), session, method, path. Read if there: subject, actor, mcp_method, tool,
 target, scope, ip, asn, country, lat, lon, anonymizer, ua, ja4, posture, binding, identity, auth_time, acr, status,
@@ -117,6 +120,12 @@ enum Command {
         /// Print every decision as one JSON line; the summary then goes to standard error
         #[arg(long)]
         jsonl: bool,
+        /// Write a report to this file: one HTML page with the worst sessions' scores drawn, nothing to load
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+        /// How many of the worst sessions to tell of
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(..=500))]
+        worst: u16,
     },
     /// Measures detection and friction on labelled traces, with simple rules beside them
     #[command(after_help = EVAL_EXAMPLES)]
@@ -171,9 +180,9 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
-        Command::Replay { inputs, jsonl } => {
+        Command::Replay { inputs, jsonl, report, worst } => {
             let inputs = inputs.joined().quiet_if(jsonl && io::stdout().is_terminal());
-            ended(replay::run(&inputs, jsonl), &inputs)
+            ended(replay::run(&inputs, &replay::Wanted { jsonl, report: report.as_deref(), worst }), &inputs)
         }
         Command::Eval { inputs, json, ablation } => ended(eval::run(&inputs, json.as_deref(), ablation), &inputs),
         Command::Tune { inputs, friction, write } => ended(tune::run(&inputs, friction, write.as_deref()), &inputs),

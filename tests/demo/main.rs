@@ -6,6 +6,9 @@
 mod cases;
 #[path = "../gateway/mod.rs"]
 mod gateway;
+#[path = "../../src/bin/session-risk/report/html.rs"]
+mod html;
+#[path = "../../src/bin/session-risk/report/plot.rs"]
 mod plot;
 mod report;
 mod timeline;

@@ -1,12 +1,16 @@
 //! The demo's report: one self-contained HTML page, a card with a plot for each session.
 
 use crate::{
-    plot::{self, escaped, mark},
+    html::escaped,
+    plot::{Chapter, Dot, Drawing, mark},
     timeline::{Event, Timeline},
 };
 use std::fmt::Write as _;
 
-const STYLE: &str = include_str!("report.css");
+const STYLE: &str = include_str!("../../src/bin/session-risk/report/style.css");
+
+/// Levels of the default configuration.
+const LEVELS: [(f64, &str); 3] = [(10.0, "elevated"), (20.0, "high"), (35.0, "critical")];
 
 pub(crate) fn html(timelines: &[Timeline], envoy: &str) -> String {
     let requests: usize = timelines.iter().map(|timeline| timeline.events.len()).sum();
@@ -78,9 +82,46 @@ fn section(timeline: &Timeline) -> String {
          <th>reasons</tr>{rows}</table></div></details></section>\n",
         name = escaped(timeline.name),
         story = escaped(&capitalised(timeline.story)),
-        plot = plot::svg(timeline),
+        plot = drawing(timeline).svg(),
         count = timeline.events.len(),
     )
+}
+
+/// The timeline as a plot over seconds.
+fn drawing(timeline: &Timeline) -> Drawing {
+    let events = &timeline.events;
+    // The last request holds for a while too.
+    let end = events.last().map_or(1.0, Event::seconds).max(0.5) * 1.03;
+    let chapters = timeline.chapters.iter().filter_map(|(first, name)| {
+        Some(Chapter { at: events.get(*first)?.seconds(), name: (*name).to_owned(), short: String::new() })
+    });
+    Drawing {
+        label: format!("score of {} over time", timeline.name),
+        levels: LEVELS,
+        dots: events.iter().map(dot).collect(),
+        chapters: chapters.collect(),
+        end: (end, format!("{end:.0} s")),
+    }
+}
+
+fn dot(event: &Event) -> Dot {
+    let reasons = if event.reasons.is_empty() { "no reasons" } else { &event.reasons.replace(',', ", ") };
+    let score = event.score.unwrap_or(0);
+    Dot {
+        at: event.seconds(),
+        score: f64::from(score),
+        action: event.action.clone(),
+        held: !event.forwarded,
+        title: format!(
+            "{:.2} s: {} from {}\n{}: {} {}, score {score}\n{reasons}",
+            event.seconds(),
+            event.label,
+            event.network,
+            if event.forwarded { "forwarded" } else { "not forwarded" },
+            event.status,
+            event.action,
+        ),
+    }
 }
 
 fn turn(event: &Event) -> String {

@@ -1,87 +1,96 @@
 //! `session-risk replay`: what the gateway would have decided on a log.
+//! One pass in bounded memory; what it came to is told as text, and as an HTML report if asked for.
 
-use crate::trace::{Failure, Inputs};
-use serde_json::json;
-use session_risk::{audit, policy::Action, replay::eval};
-use std::{
-    collections::{BTreeMap, HashMap},
-    io::{self, Write},
+#[path = "replay/census.rs"]
+pub(crate) mod census;
+#[path = "replay/clock.rs"]
+pub(crate) mod clock;
+#[path = "replay/lead_in.rs"]
+mod lead_in;
+#[path = "replay/over_time.rs"]
+pub(crate) mod over_time;
+#[path = "replay/summary.rs"]
+pub(crate) mod summary;
+#[path = "replay/suspects.rs"]
+pub(crate) mod suspects;
+#[path = "replay/text.rs"]
+pub(crate) mod text;
+#[path = "replay/timeline.rs"]
+pub(crate) mod timeline;
+
+use crate::{
+    report,
+    trace::{Failure, Inputs},
 };
+use serde_json::{Value, json};
+use session_risk::{
+    audit,
+    replay::{Step, record::Record},
+};
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    path::Path,
+};
+use summary::{Settings, Summary};
 
-#[derive(Default)]
-struct Sessions {
-    count: u64,
-    flagged: u64,
-    policy: u64,
+/// What is asked for beside the summary.
+pub(crate) struct Wanted<'a> {
+    /// Every decision as a JSON line.
+    pub(crate) jsonl: bool,
+    /// A report in this file.
+    pub(crate) report: Option<&'a Path>,
+    /// How many of the worst sessions are told of.
+    pub(crate) worst: u16,
 }
 
-/// Replays; decisions as JSON lines if asked for, else a summary.
-pub(crate) fn run(inputs: &Inputs, jsonl: bool) -> Result<(), Failure> {
+/// Replays; decisions as JSON lines if asked for, and a summary.
+pub(crate) fn run(inputs: &Inputs, wanted: &Wanted<'_>) -> Result<(), Failure> {
     let config = inputs.configuration()?;
-    let mut out = io::stdout().lock();
-    let mut actions: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut sessions: HashMap<[u8; 16], (String, bool, bool)> = HashMap::new();
-    let mut unscored = 0u64;
-    let lines = inputs.run(&config, &mut |replay, record| {
-        let Some(step) = replay.step(record) else {
-            unscored = unscored.saturating_add(1);
-            return Ok(());
-        };
-        let (assessment, decision) = (&step.assessment, &step.assessment.decision);
-        let session = sessions.entry(step.facts.key.0).or_insert_with(|| (record.actor.clone(), false, false));
-        match eval::verdict(&step, replay.rules()) {
-            eval::Verdict::Pass => {}
-            eval::Verdict::Policy => session.2 = true,
-            eval::Verdict::Flag => session.1 = true,
-        }
-        add(&mut actions, decision.action.name());
-        if decision.action != Action::Allow {
-            for contribution in assessment.contributions.iter().take(2) {
-                add(&mut reasons, contribution.kind.row().name);
-            }
-        }
-        if jsonl {
-            let rule = decision.rule.and_then(|at| replay.rules().get(usize::from(at))).map(|rule| rule.name.as_str());
-            let why = assessment.contributions.iter().map(|contribution| {
-                json!({ "kind": contribution.kind.row().name, "points": f64::from(contribution.strength.units()) / 32.0,
-                        "change": audit::change(&contribution.change) })
-            });
-            let line = json!({ "ts": record.ts, "session": record.session, "score": assessment.score.points(),
-                "level": assessment.level.name(), "action": decision.action.name(), "enforced": decision.enforced,
-                "rule": rule, "reasons": why.collect::<Vec<_>>() });
-            writeln!(out, "{line}")?;
-        }
-        Ok(())
-    })?;
-    let mut text: Box<dyn Write> = if jsonl { Box::new(io::stderr().lock()) } else { Box::new(out) };
-    let mut by_actor: BTreeMap<&str, Sessions> = BTreeMap::new();
-    for (actor, flagged, policy) in sessions.values() {
-        let row = by_actor.entry(actor).or_default();
-        row.count = row.count.saturating_add(1);
-        row.flagged = row.flagged.saturating_add(u64::from(*flagged));
-        row.policy = row.policy.saturating_add(u64::from(*policy && !*flagged));
+    let settings = Settings::of(&config)?;
+    if let Some(file) = wanted.report {
+        writable(file)?;
     }
-    let mut print = || -> io::Result<()> {
-        writeln!(text, "{} requests, {} malformed lines, {unscored} without a score", lines.good, lines.malformed)?;
-        writeln!(text, "\n{:<12} {:>10} {:>10} {:>14}", "ACTOR", "SESSIONS", "FLAGGED", "BY POLICY ONLY")?;
-        for (actor, row) in &by_actor {
-            writeln!(text, "{actor:<12} {:>10} {:>10} {:>14}", row.count, row.flagged, row.policy)?;
+    let mut out = io::stdout().lock();
+    let mut summary = Summary::new(settings, usize::from(wanted.worst), wanted.report.is_some());
+    summary.lines = inputs.run(&config, &mut |replay, record| {
+        let step = replay.step(record);
+        summary.take(record, step.as_ref());
+        match step.filter(|_| wanted.jsonl) {
+            Some(step) => writeln!(out, "{}", decision(&summary.settings, record, &step)),
+            None => Ok(()),
         }
-        table(&mut text, "DECISION", &actions)?;
-        table(&mut text, "TOP REASON", &reasons)
-    };
-    Ok(print()?)
+    })?;
+    // Before the summary: whoever reads that may have closed it.
+    if let Some(file) = wanted.report {
+        let page = report::log::page(&summary);
+        std::fs::write(file, page).map_err(|error| unwritable(file, &error))?;
+    }
+    let mut text: Box<dyn Write> = if wanted.jsonl { Box::new(io::stderr().lock()) } else { Box::new(out) };
+    Ok(text::print(&mut text, &summary)?)
 }
 
-fn table(out: &mut dyn Write, title: &str, rows: &BTreeMap<&str, u64>) -> io::Result<()> {
-    let mut rows: Vec<_> = rows.iter().collect();
-    rows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    writeln!(out, "\n{title:<26} {:>10}", "REQUESTS")?;
-    rows.into_iter().try_for_each(|(name, count)| writeln!(out, "{name:<26} {count:>10}"))
+/// Says before a long replay, not after it, that a file cannot be written.
+fn writable(file: &Path) -> Result<(), String> {
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).open(file);
+    opened.map(drop).map_err(|error| unwritable(file, &error))
 }
 
-fn add<'a>(counts: &mut BTreeMap<&'a str, u64>, name: &'a str) {
-    let count = counts.entry(name).or_default();
-    *count = count.saturating_add(1);
+fn unwritable(file: &Path, error: &io::Error) -> String {
+    format!(
+        "the report `{}` cannot be written: {error}; name a file in a directory that you may write to",
+        file.display()
+    )
+}
+
+fn decision(settings: &Settings, record: &Record, step: &Step) -> Value {
+    let (assessment, decision) = (&step.assessment, &step.assessment.decision);
+    let why = assessment.contributions.iter().map(|contribution| {
+        json!({ "kind": contribution.kind.row().name, "points": f64::from(contribution.strength.units()) / 32.0,
+                "change": audit::change(&contribution.change) })
+    });
+    json!({ "ts": record.ts, "session": record.session, "score": assessment.score.points(),
+        "level": assessment.level.name(), "action": decision.action.name(), "enforced": decision.enforced,
+        "forwarded": decision.effective().forwards(step.facts.action.access),
+        "rule": settings.rule(decision.rule), "reasons": why.collect::<Vec<_>>() })
 }
