@@ -490,11 +490,10 @@ fn the_figures_of_a_shared_trace_are_drawn() {
         writeln!(std::io::stderr(), "skipped: there are no shared traces beside this checkout").unwrap();
         return;
     }
-    let file = Scratch::new("figures.json");
-    let arguments = ["eval", trace.to_str().unwrap(), "--app", app.to_str().unwrap(), "--json", file.name()];
+    let file = Scratch::new("figures.html");
+    let arguments = ["eval", trace.to_str().unwrap(), "--app", app.to_str().unwrap(), "--report", file.name()];
     assert_eq!(run(&arguments, "").code, 0);
-    let figures: Value = serde_json::from_slice(&std::fs::read(&file.0).unwrap()).unwrap();
-    let page = report::evaluation::evaluation(&figures);
+    let page = std::fs::read_to_string(&file.0).unwrap();
     tags(&page);
     assert!(page.contains("<li><span>service_account_admin") && page.contains("of 156, median"), "{page}");
 }

@@ -135,6 +135,9 @@ enum Command {
         /// Write the figures to this file as JSON
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+        /// Write the figures to this file as an HTML page with plots
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
         /// Evaluate again with each signal left out in turn
         #[arg(long)]
         ablation: bool,
@@ -184,7 +187,10 @@ fn main() -> ExitCode {
             let inputs = inputs.joined().quiet_if(jsonl && io::stdout().is_terminal());
             ended(replay::run(&inputs, &replay::Wanted { jsonl, report: report.as_deref(), worst }), &inputs)
         }
-        Command::Eval { inputs, json, ablation } => ended(eval::run(&inputs, json.as_deref(), ablation), &inputs),
+        Command::Eval { inputs, json, report, ablation } => {
+            let wanted = eval::Wanted { json: json.as_deref(), report: report.as_deref(), ablation };
+            ended(eval::run(&inputs, &wanted), &inputs)
+        }
         Command::Tune { inputs, friction, write } => ended(tune::run(&inputs, friction, write.as_deref()), &inputs),
         Command::Explain { session, inputs, manner } => {
             let inputs = inputs.joined();

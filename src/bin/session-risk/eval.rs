@@ -4,14 +4,27 @@
 #[path = "eval/table.rs"]
 mod table;
 
-use crate::trace::{Failure, Inputs};
+use crate::{
+    report,
+    trace::{Failure, Inputs},
+};
 use serde_json::{Value, json};
 use session_risk::replay::eval::{Evaluation, corpus::Scorer};
 use sha2::{Digest, Sha256};
 use std::{io, path::Path};
 
-/// Evaluates and prints; writes the figures to `file` too if asked for.
-pub(crate) fn run(inputs: &Inputs, file: Option<&Path>, ablation: bool) -> Result<(), Failure> {
+/// What is wanted beside the tables.
+pub(crate) struct Wanted<'a> {
+    /// The figures as JSON in this file.
+    pub(crate) json: Option<&'a Path>,
+    /// The figures as a page in this file.
+    pub(crate) report: Option<&'a Path>,
+    /// Each signal left out in turn.
+    pub(crate) ablation: bool,
+}
+
+/// Evaluates and prints; writes the figures to files too if asked for.
+pub(crate) fn run(inputs: &Inputs, wanted: &Wanted<'_>) -> Result<(), Failure> {
     let config = inputs.configuration()?;
     let scorer = scorer(&config)?;
     let mut evaluation = Evaluation::default();
@@ -33,14 +46,20 @@ pub(crate) fn run(inputs: &Inputs, file: Option<&Path>, ablation: bool) -> Resul
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     put("config_sha256", json!(hex));
     put("malformed_lines", json!(lines.malformed));
-    if ablation {
+    if wanted.ablation {
         put("ablation", evaluation.ablation(&scorer));
     }
-    if let Some(file) = file {
-        std::fs::write(file, format!("{figures:#}\n"))
-            .map_err(|error| format!("`{}` cannot be written: {error}", file.display()))?;
+    if let Some(file) = wanted.json {
+        write(file, &format!("{figures:#}\n"))?;
+    }
+    if let Some(file) = wanted.report {
+        write(file, &report::evaluation(&figures))?;
     }
     Ok(table::print(&mut io::stdout().lock(), &figures)?)
+}
+
+fn write(file: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(file, text).map_err(|error| format!("`{}` cannot be written: {error}", file.display()))
 }
 
 /// The part of a configuration that traces in memory are run with.

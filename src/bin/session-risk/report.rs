@@ -2,10 +2,8 @@
 //! What they tell is collected elsewhere; here it is only drawn.
 
 #[path = "report/curves.rs"]
-#[allow(dead_code, reason = "`eval --report` draws with it")]
 mod curves;
 #[path = "report/evaluation.rs"]
-#[allow(dead_code, reason = "`eval --report` draws with it")]
 mod evaluation;
 #[path = "report/html.rs"]
 pub(crate) mod html;
@@ -18,5 +16,4 @@ mod shell;
 #[path = "report/story.rs"]
 mod story;
 
-#[allow(unused_imports, reason = "`eval --report` draws with it")]
 pub(crate) use evaluation::evaluation;
