@@ -105,11 +105,9 @@ fn is_slow(past: &Baseline, facts: &Facts) -> bool {
 }
 
 /// What haste adds to an agent's new target, in 1/1024 nat. Gaps of honest sessions scatter by a factor of 2.4 around
-/// their pace; more than that counts 1.8 nats a halving (a shift of about two standard deviations), at most 1.4. Before a
-/// session has a pace, an agent's usual one stands for it: 3.3 seconds, in which a model thinks. Assumed.
+/// their pace; more than that counts 1.8 nats a halving (a shift of about two standard deviations), at most 1.4.
 fn hurry(past: &Baseline, facts: &Facts) -> u16 {
-    let pace = if past.requests < 4 { 11_970 } else { past.pace };
-    let beyond = pace.saturating_sub(past.gap(facts)).saturating_sub(1_280);
+    let beyond = past.pace.saturating_sub(past.gap(facts)).saturating_sub(1_280);
     beyond.saturating_mul(2).saturating_sub(beyond / 5).min(1_434)
 }
 
