@@ -370,7 +370,7 @@ impl Reader<'_, '_> {
                 let bare = target.path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
                 let template = route.map_or(bare, |route| route.template.as_bytes());
                 action.endpoint = config.digest.short(Role::Endpoint, &[target.method, template]);
-                action.resource = config.digest.short(Role::Resource, &[route::collection(template)]);
+                action.resource = config.digest.short(Role::Resource, &[config.routes.collection(template)]);
                 let parameters = target.matched.as_ref().map(|matched| matched.parameters.as_slice());
                 action.target = parameters.filter(|parameters| !parameters.is_empty()).map(|parameters| {
                     let parts: Vec<&[u8]> = parameters.iter().map(|value| value.as_bytes()).collect();

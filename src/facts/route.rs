@@ -35,6 +35,8 @@ pub struct Matched<'a> {
 #[derive(Clone, Default)]
 pub struct Routes {
     routes: Vec<Route>,
+    /// What most templates begin with.
+    prefix: Vec<String>,
     /// By method; the one without is for methods that no route names.
     routers: Vec<(Option<String>, matchit::Router<u16>)>,
 }
@@ -107,7 +109,23 @@ impl Routes {
             }
             routers.push((method, router));
         }
-        if errors.is_empty() { Ok(Self { routes, routers }) } else { Err(errors) }
+        let prefix = common_prefix(&routes.iter().map(|route| route.template.as_str()).collect::<Vec<_>>());
+        if errors.is_empty() { Ok(Self { routes, prefix, routers }) } else { Err(errors) }
+    }
+
+    /// The collection that a path or template belongs to: its first segment behind what most templates begin with, or
+    /// behind `api`, `rest` and versions. `/api/v1/orders/{id}/items` and `/api/v1/orders/search` are `orders`.
+    pub fn collection<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        let mut all = segments(path);
+        let mut behind = segments(path).skip(self.prefix.len());
+        let common = self.prefix.iter().all(|word| all.next() == Some(word.as_bytes()));
+        let is_version = |segment: &[u8]| match segment {
+            [b'v', rest @ ..] => !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.'),
+            _ => false,
+        };
+        let says_something = |segment: &&[u8]| !matches!(*segment, b"api" | b"rest") && !is_version(segment);
+        let found = if common { behind.find(says_something) } else { segments(path).find(says_something) };
+        found.unwrap_or_default()
     }
 
     /// The route of this number.
@@ -178,17 +196,32 @@ fn patterns(template: &str) -> Result<Vec<String>, String> {
     Ok(vec![pattern])
 }
 
-/// The collection that a path or template belongs to: its first segment behind the common prefixes of an interface
-/// (`api`, `rest`, `v1`). `/api/v1/orders/{id}/items` and `/api/v1/orders/search` are `orders`.
-pub fn collection(path: &[u8]) -> &[u8] {
+/// The segments of a path, without query and fragment.
+fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let end = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
-    let path = path.get(..end).unwrap_or(path);
-    let is_version = |segment: &[u8]| match segment {
-        [b'v', rest @ ..] => !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.'),
-        _ => false,
-    };
-    let mut segments = path.split(|byte| *byte == b'/').filter(|segment| !segment.is_empty());
-    segments.find(|segment| !matches!(*segment, b"api" | b"rest") && !is_version(segment)).unwrap_or_default()
+    path.get(..end).unwrap_or(path).split(|byte| *byte == b'/').filter(|segment| !segment.is_empty())
+}
+
+/// The segments that most templates begin with, such as `api` and `v1`: they say where the interface is, not what is
+/// touched. As long as more than half of all templates go on with the same word, and behind it with another.
+fn common_prefix(templates: &[&str]) -> Vec<String> {
+    let mut prefix: Vec<String> = Vec::new();
+    let mut left: Vec<Vec<&[u8]>> = templates.iter().map(|template| segments(template.as_bytes()).collect()).collect();
+    while let Some(word) = left.iter().find_map(|own| {
+        let word = own.get(prefix.len())?;
+        let same = left.iter().filter(|other| other.get(prefix.len()) == Some(word)).count();
+        (same.saturating_mul(2) > templates.len() && same > 1).then(|| word.to_vec())
+    }) {
+        let at = prefix.len();
+        left.retain(|own| own.get(at).is_some_and(|own| *own == word.as_slice()));
+        // Behind it there must be another word in every one, not an object: else it is a collection itself.
+        let next = at.saturating_add(1);
+        if !left.iter().all(|own| own.get(next).is_some_and(|word| !word.starts_with(b"{"))) {
+            break;
+        }
+        prefix.push(String::from_utf8_lossy(&word).into_owned());
+    }
+    prefix
 }
 
 /// The path without query and fragment, as the upstream is likely to read it: `/a/./b`, `/a//b`, `/%61/b`, `/a;x/b` and
@@ -293,14 +326,35 @@ mod tests {
 
     #[test]
     fn a_collection_is_the_first_word_that_says_something() {
-        let of = |path: &str| String::from_utf8(collection(path.as_bytes()).to_vec()).unwrap();
+        let plain = Routes::default();
+        let of = |routes: &Routes, path: &str| String::from_utf8(routes.collection(path.as_bytes()).to_vec()).unwrap();
         for path in ["/api/v1/orders/{id}/items", "/v2/orders?x=/y", "/orders", "//rest/orders/", "/v1.1/orders#a"] {
-            assert_eq!(of(path), "orders", "{path}");
+            assert_eq!(of(&plain, path), "orders", "{path}");
         }
-        assert_eq!(of("/vendors/7"), "vendors");
-        assert_eq!(of("/v"), "v");
-        assert_eq!(of("/api/v1"), "");
-        assert_eq!(of(""), "");
+        for (path, collection) in [("/vendors/7", "vendors"), ("/v", "v"), ("/api/v1", ""), ("", "")] {
+            assert_eq!(of(&plain, path), collection, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_most_templates_begin_with_is_no_collection() {
+        let templates =
+            ["/shop/eu/orders", "/shop/eu/orders/{id}", "/shop/eu/customers/{id}", "/shop/eu/bills", "/login"];
+        let routes = routes(&templates.map(|template| (None, template)));
+        let of = |path: &str| String::from_utf8(routes.collection(path.as_bytes()).to_vec()).unwrap();
+        assert_eq!(of("/shop/eu/orders/7/items"), "orders");
+        assert_eq!(of("/shop/eu/customers"), "customers");
+        assert_eq!(of("/login/step"), "login");
+        assert_eq!(of("/shop/us/orders"), "shop", "not where most of it is");
+        assert_eq!(of("/shop/eu"), "");
+    }
+
+    #[test]
+    fn one_collection_alone_is_one() {
+        for last in ["/v1/orders", "/v1/orders/{id}/notes"] {
+            let routes = routes(&[(None, "/v1/orders/{id}"), (None, "/v1/orders/{id}/items"), (None, last)]);
+            assert_eq!(routes.collection(b"/v1/orders/7"), b"orders");
+        }
     }
 
     #[test]
