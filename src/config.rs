@@ -161,6 +161,8 @@ pub struct StandardClaims {
     pub x5t: ClaimId,
     /// `xms_cc`, what a client of Entra is capable of; read only where it is asked that way.
     pub xms_cc: Option<ClaimId>,
+    /// `acrs`, the authentication contexts that a token of Entra satisfies; likewise.
+    pub acrs: Option<ClaimId>,
 }
 
 /// Headers with a meaning of their own.

@@ -343,7 +343,8 @@ impl Reader<'_, '_> {
         let (config, standard) = (self.config, self.config.session.standard);
         let wanted = config.step_up.acr_values.as_deref().unwrap_or_default();
         let acr_satisfied =
-            self.text(standard.acr).is_some_and(|acr| wanted.split(' ').any(|value| value == acr && !acr.is_empty()));
+            self.text(standard.acr).is_some_and(|acr| wanted.split(' ').any(|value| value == acr && !acr.is_empty()))
+                || self.answers_claims();
         let scope = self.text(standard.scope).or_else(|| self.text(standard.scp));
         let entries = || scope.unwrap_or_default().split([' ', ',']).filter(|entry| !entry.is_empty());
         // Addition does not depend on the order in which a server lists the same scope.

@@ -35,6 +35,8 @@ pub struct Entra {
     pub authorization_uri: String,
     /// The claims request in base64, as it is sent.
     pub claims: String,
+    /// The authentication context that it asks for: what a token's `acrs` holds that answers it.
+    pub acrs: String,
 }
 
 /// An `insufficient_scope` challenge of MCP.

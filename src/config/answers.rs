@@ -38,7 +38,7 @@ section! {
     pub struct RawEntra {
         /// Where tokens are asked for, as in `https://login.microsoftonline.com/common/oauth2/authorize`.
         authorization_uri: Uri,
-        /// The authentication context that is asked for: the `acrs` value.
+        /// The authentication context that is asked for. A token whose `acrs` holds it answers the challenge.
         acrs: AcrValues,
     }
 }
@@ -79,6 +79,7 @@ pub(super) fn step_up(raw: &RawStepUp, routes: Vec<u16>, tools: &[Tool]) -> Step
         routes,
         entra: raw.entra.as_ref().map(|entra| Entra {
             authorization_uri: entra.authorization_uri.0.clone(),
+            acrs: entra.acrs.0.clone(),
             claims: STANDARD.encode(format!(
                 "{{\"access_token\":{{\"acrs\":{{\"essential\":true,\"value\":\"{}\"}}}}}}",
                 entra.acrs.0

@@ -181,6 +181,7 @@ impl Compiler<'_> {
             scp: self.standard_claim("scp")?,
             jkt: self.standard_claim("cnf.jkt")?,
             x5t: self.standard_claim("cnf.x5t#S256")?,
+            acrs: self.raw.step_up.entra.as_ref().and_then(|_| self.standard_claim("acrs")),
             xms_cc: self.raw.step_up.entra.as_ref().and_then(|_| self.standard_claim("xms_cc")),
         };
         if raw.key.is_empty() {
@@ -226,6 +227,9 @@ impl Compiler<'_> {
         if session.actor != defaults.actor {
             let claims = session.actor.iter().enumerate().filter(|(_, rule)| rule.claim.is_some());
             claims.for_each(|(index, _)| needs(&at.member("actor").item(index)));
+        }
+        if self.raw.step_up.entra.is_some() {
+            needs(&ROOT.member("step_up").member("entra"));
         }
         if matches!(self.raw.device.posture, Some(RawPosture::Claim(_))) {
             needs(&ROOT.member("device").member("posture"));

@@ -1,6 +1,8 @@
 //! What a request says of who asks: what a refusal is worded by and what joins its record to the access log. Read when a
 //! request is refused or recorded, so that one that is simply allowed does not pay for it. Nothing is decided by it.
 
+use crate::config::ClaimId;
+
 /// Who asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asker<'a> {
@@ -35,10 +37,21 @@ pub fn asker<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Asker<'a>
 }
 
 impl super::Reader<'_, '_> {
-    /// `xms_cc` is a list of words, also where metadata brings it with its framing.
+    /// The token says that its client takes claims challenges.
     pub(super) fn takes_claims(&self) -> bool {
-        let words = self.config.session.standard.xms_cc.and_then(|claim| self.text(claim)).unwrap_or_default();
-        words.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| word == "cp1")
+        self.lists(self.config.session.standard.xms_cc, "cp1")
+    }
+
+    /// The token satisfies the authentication context that a claims challenge asks for.
+    pub(super) fn answers_claims(&self) -> bool {
+        let entra = self.config.step_up.entra.as_ref();
+        entra.is_some_and(|entra| self.lists(self.config.session.standard.acrs, &entra.acrs))
+    }
+
+    /// A claim that is a list of words, also where metadata brings it with its framing.
+    fn lists(&self, claim: Option<ClaimId>, wanted: &str) -> bool {
+        let words = claim.and_then(|claim| self.text(claim)).unwrap_or_default();
+        words.split(|letter: char| letter.is_ascii_control() || letter == ' ').any(|word| word == wanted)
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Expected, Scenario, Story};
 use serde_json::{Value, json};
 
 pub fn all() -> Vec<Scenario> {
-    vec![challenges(), plain_browser(), restricted(), stopped_grpc(), admin_is_off()]
+    vec![challenges(), entra_answers(), plain_browser(), restricted(), stopped_grpc(), admin_is_off()]
 }
 
 const RFC_9470: &str = "Bearer error=\"insufficient_user_authentication\", \
@@ -105,6 +105,24 @@ fn challenges() -> Scenario {
     ];
     story.token(json!({"sid": "grpc"})).with("content-type", "application/grpc+proto");
     story.step("POST", "/admin/pkg.Service/Do", String::new(), Some(told(200, "step_up", &grpc, "")));
+    story.told()
+}
+
+fn entra_answers() -> Scenario {
+    let mut story = Story::new(
+        "a token with the context that was asked for answers the challenge",
+        json!({
+            "step_up": dialects(),
+        }),
+    );
+    let token = |acrs: Value| json!({"sid": "context", "xms_cc": ["cp1"], "acrs": acrs});
+    story.home().with("user-agent", "curl/8.5.0").token(token(json!([]))).allowed(25, "GET", "/orders/{}");
+    story.from("128.199.70.5", "14061", "SG");
+    let mut asked = told(401, "step_up", &[], "");
+    (asked.body, asked.says) = (None, vec!["insufficient_claims"]);
+    story.step("GET", "/admin/users", String::new(), Some(asked.clone()));
+    story.token(token(json!(["c2", "c11"]))).step("GET", "/admin/users", String::new(), Some(asked));
+    story.token(token(json!(["c2", "c1"]))).allowed(3, "GET", "/admin/users");
     story.told()
 }
 
