@@ -3,42 +3,70 @@
 
 use crate::{
     engine::Assessment,
-    facts::{Actor, Facts, Tier},
+    facts::{Actor, Facts, SessionKey, Tier},
     policy::{Rule, access_number, actor_number},
-    score::Contribution,
+    score::{Contribution, Contributions, Level},
     signal::Change,
+    time::Timestamp,
 };
 use std::fmt::Write as _;
 
 /// Version of the line's schema, its `v` member.
 pub const VERSION: u8 = 1;
 
-/// The audit line of a decision. `rules` are the ones that it was made by.
-pub fn line(assessment: &Assessment, facts: &Facts, rules: &[Rule]) -> String {
+/// The audit line of a decision. `before` is the session's level before this request, `request_id` what joins the line to
+/// the access log (letters, digits, `-`, `_`, `.`), and `rules` are the ones that it was made by.
+pub fn line(assessment: &Assessment, facts: &Facts, before: Level, request_id: Option<&str>, rules: &[Rule]) -> String {
     let decision = &assessment.decision;
     let rule = decision.rule.and_then(|index| rules.get(usize::from(index))).map_or("", |rule| rule.name.as_str());
     let mode = if decision.enforced { "enforce" } else { "shadow" };
     let mut line = format!(
-        "{{\"session_risk\":{VERSION},\"time\":{},\"session\":\"{}\",\"actor\":\"{}\",\"action\":\"{}\",\
-         \"mode\":\"{mode}\",\"rule\":{},\"requests\":{},\"score\":{},\"level\":\"{}\",\"access\":\"{}\",\"reasons\":[",
+        "{{\"session_risk\":\"decision\",\"v\":{VERSION},\"time\":{},\"request_id\":\"{}\",\"session\":\"{}\",\
+         \"actor\":\"{}\",\"action\":\"{}\",\"mode\":\"{mode}\",\"rule\":{},\"requests\":{},\"score\":{},\
+         \"level_before\":\"{}\",\"level\":\"{}\",\"level_since\":{},\"access\":\"{}\",\"reasons\":[",
         facts.now.millis(),
+        request_id.unwrap_or_default(),
         facts.key,
         actor(facts.actor),
         decision.action.name(),
         text(rule),
         assessment.session.requests,
         assessment.score.points(),
+        before.name(),
         assessment.level.name(),
+        assessment.session.standing.level_since,
         access(facts),
     );
-    for (index, contribution) in assessment.contributions.iter().enumerate() {
-        if index > 0 {
-            line.push(',');
-        }
-        line.push_str(&reason(contribution));
-    }
+    reasons(&assessment.contributions, &mut line);
     line.push_str("]}");
     line
+}
+
+/// The line of a use of the admin interface: what was wanted, of which session, and the status of the answer.
+pub fn admin_line(
+    now: Timestamp,
+    request_id: Option<&str>,
+    does: &str,
+    key: Option<SessionKey>,
+    status: u16,
+) -> String {
+    format!(
+        "{{\"session_risk\":\"admin\",\"v\":{VERSION},\"time\":{},\"request_id\":\"{}\",\"does\":\"{does}\",\
+         \"session\":\"{}\",\"status\":{status}}}",
+        now.millis(),
+        request_id.unwrap_or_default(),
+        key.map(|key| key.to_string()).unwrap_or_default(),
+    )
+}
+
+/// What contributes, as the items of a JSON list.
+pub fn reasons(contributions: &Contributions, into: &mut String) {
+    for (index, contribution) in contributions.iter().enumerate() {
+        if index > 0 {
+            into.push(',');
+        }
+        into.push_str(&reason(contribution));
+    }
 }
 
 fn reason(contribution: &Contribution) -> String {
@@ -84,7 +112,8 @@ fn word<T: Copy + PartialEq>(words: &[(T, &'static str)], wanted: T) -> &'static
     words.iter().find(|(value, _)| *value == wanted).map_or("", |(_, word)| word)
 }
 
-fn actor(actor: Actor) -> &'static str {
+/// The word of an actor.
+pub fn actor(actor: Actor) -> &'static str {
     crate::facts::ACTORS.get(usize::from(actor_number(actor))).map_or("", |(_, word)| word)
 }
 

@@ -48,3 +48,10 @@ pub const LEVEL_HOLD_SECONDS: u32 = 300;
 pub const PENDING_UPDATES: usize = 1024;
 /// Attempts of one compare-and-swap update.
 pub const CAS_TRIES: u32 = 3;
+
+/// Requests a minute that one worker's admin interface answers, wrong secrets included.
+pub const ADMIN_REQUESTS: u32 = 60;
+/// Buckets that one request for the riskiest sessions reads.
+pub const ADMIN_BUCKETS: u32 = 4_096;
+/// Sessions in one answer.
+pub const ADMIN_SESSIONS: usize = 20;

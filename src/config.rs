@@ -1,6 +1,7 @@
 //! The configuration as everything else sees it: compiled once, holding no wrong value.
 //! Its JSON form is `config/raw.rs`; how JSON is read and what is said about errors is in `read.rs` and `error.rs`.
 
+pub mod answers;
 mod compile;
 pub mod error;
 mod hosting;
@@ -53,6 +54,8 @@ pub struct Config {
     pub mcp: McpSettings,
     /// How a challenge is worded.
     pub step_up: StepUp,
+    /// The admin interface, where there is one.
+    pub admin: Option<Admin>,
     /// Where sessions are kept.
     pub table: TableSettings,
     /// What happens to a request that cannot be assessed.
@@ -156,6 +159,10 @@ pub struct StandardClaims {
     pub jkt: ClaimId,
     /// `cnf.x5t#S256` (RFC 8705).
     pub x5t: ClaimId,
+    /// `xms_cc`, what a client of Entra is capable of; read only where it is asked that way.
+    pub xms_cc: Option<ClaimId>,
+    /// `acrs`, the authentication contexts that a token of Entra satisfies; likewise.
+    pub acrs: Option<ClaimId>,
 }
 
 /// Headers with a meaning of their own.
@@ -273,6 +280,15 @@ pub struct McpSettings {
     pub max_body_bytes: usize,
     /// How long a body may take before the request goes on without it.
     pub body_timeout: Span,
+}
+
+/// The admin interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Path below which it answers, without a `/` at the end.
+    pub prefix: String,
+    /// SHA-256 of the bearer secret.
+    pub secret: [u8; 32],
 }
 
 /// Where sessions are kept.

@@ -2,14 +2,14 @@
 //! It knows the host only as a trait, so the same code runs in the gateway and in native tests.
 
 use crate::{
-    audit,
+    admin, audit,
     engine::Assessment,
     facts::{Access, Facts, Outcome, headers::Headers},
     host::{Effect, Host, LogLevel},
-    intake::{self, McpCall, Target},
+    intake::{self, Asker, McpCall, Target},
     metrics::{Counter, Unscored},
-    response::{self, Protocol},
-    root::{Kept, Root, Work},
+    response::{self, Caller, Protocol},
+    root::{Before, Kept, Root, Work},
     time::Timestamp,
 };
 use crate::{config::OnFailure, policy::Action};
@@ -65,6 +65,10 @@ impl Stream {
     /// The request's headers, as the host serialises them (`parse` reads the pairs).
     pub fn request_headers(root: &mut Root, host: &mut dyn Host, blob: Vec<u8>, end_of_stream: bool) -> (Self, Flow) {
         host.apply(Effect::Count(Counter::Requests, 1));
+        if let Some(reply) = admin::answer(root, host, &mut pairs(&blob)) {
+            host.apply(Effect::Reply(&reply));
+            return (Self::Finished, Flow::Replied);
+        }
         let config = root.config();
         let headers = config.names.pick(pairs(&blob));
         for name in headers.own() {
@@ -191,10 +195,6 @@ fn decide(root: &mut Root, host: &mut dyn Host, blob: &[u8], call: Option<McpCal
     let headers: Headers<'_> = config.names.pick(pairs(blob));
     let target = Target::find(config, &headers);
     let intake = intake::read(config, &headers, &target, call.as_ref(), &mut |path| host.property(path), now);
-    let protocol = match &call {
-        Some(call) => Protocol::Mcp(call.id.as_deref()),
-        None => Protocol::Http,
-    };
     if intake.malformed {
         host.apply(Effect::Count(Counter::Malformed, 1));
     }
@@ -206,8 +206,31 @@ fn decide(root: &mut Root, host: &mut dyn Host, blob: &[u8], call: Option<McpCal
         host.apply(Effect::FilterState(name, value));
     }
     match root.keep(host, &Work::Assess(facts)) {
-        Kept::Assessed(assessment, admitted) => enact(root, host, &facts, &assessment, admitted, protocol),
-        Kept::Observed(_) | Kept::Failed => unscored(root, host, protocol),
+        Kept::Assessed(assessment, before) => {
+            let asked = Asked { blob, call: call.as_ref(), takes_claims: intake.takes_claims };
+            enact(root, host, &facts, &assessment, before, asked)
+        }
+        Kept::Observed(_) | Kept::Found(_) | Kept::Failed => {
+            unscored(root, host, protocol(call.as_ref(), &intake::asker(pairs(blob))))
+        }
+    }
+}
+
+/// What a request asked for, for when it is refused or recorded.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    blob: &'a [u8],
+    call: Option<&'a McpCall>,
+    takes_claims: bool,
+}
+
+/// What a refusal is worded in.
+fn protocol<'a>(call: Option<&'a McpCall>, asker: &Asker<'a>) -> Protocol<'a> {
+    match (call, asker.page) {
+        (Some(call), _) => Protocol::Mcp(call.id.as_deref()),
+        _ if asker.grpc => Protocol::Grpc,
+        (None, Some(path)) => Protocol::Browser(path),
+        (None, None) => Protocol::Http,
     }
 }
 
@@ -217,8 +240,8 @@ fn enact(
     host: &mut dyn Host,
     facts: &Facts,
     assessment: &Assessment,
-    admitted: bool,
-    protocol: Protocol<'_>,
+    before: Before,
+    asked: Asked<'_>,
 ) -> (Stream, Flow) {
     let decision = &assessment.decision;
     host.apply(Effect::Count(Counter::Decision(decision.action, decision.enforced), 1));
@@ -229,21 +252,26 @@ fn enact(
     for (name, value) in response::filter_state(assessment, facts.key) {
         host.apply(Effect::FilterState(name, &value));
     }
+    let mut reply = None;
     if decision.action != Action::Allow {
-        let line = audit::line(assessment, facts, &root.config().engine.rules);
+        let asker = intake::asker(pairs(asked.blob));
+        let line = audit::line(assessment, facts, before.level, asker.request_id, &root.config().engine.rules);
         host.apply(Effect::Log(LogLevel::Info, &line));
+        let caller = Caller { protocol: protocol(asked.call, &asker), takes_claims: asked.takes_claims };
+        reply = response::local_reply(assessment, facts.action.access, caller, &root.config().step_up);
     }
     // The headers are set on refused requests too: the access log reads them there.
     for (name, value) in response::request_headers(assessment) {
         host.apply(Effect::SetRequestHeader(name, &value));
     }
-    match response::local_reply(assessment, facts.action.access, protocol, &root.config().step_up) {
+    match reply {
         Some(reply) => {
             host.apply(Effect::Reply(&reply));
             (Stream::Finished, Flow::Replied)
         }
         None => {
             let suspicious = assessment.session.baseline.error_sum > 0;
+            let admitted = before.admitted;
             (Stream::Forwarded(Box::new(Forwarded { facts: *facts, admitted, suspicious })), Flow::Continue)
         }
     }

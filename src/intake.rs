@@ -1,11 +1,14 @@
 //! One HTTP request read into facts, by the configuration. All the knowledge of where a fact is found is here;
 //! how each kind of text is parsed is in `facts/`, what is known of an MCP call in `intake/call.rs`, what the access log is
-//! told of it in `intake/log.rs`.
+//! told of it in `intake/log.rs`, what a refusal is worded by in `intake/caller.rs`.
 
 mod call;
+mod caller;
+mod degrees;
 mod log;
 
 pub use call::{McpCall, call_of_body, call_of_headers, call_of_metadata, contradicts};
+pub use caller::{Asker, asker, request_id};
 
 use crate::{
     config::{ActorRule, ClaimId, ClientAddress, Config, Payload, PostureSource, Source, SourceWord},
@@ -22,6 +25,7 @@ use crate::{
     time::Timestamp,
 };
 use base64::Engine as _;
+use degrees::hundredths;
 
 /// Reads a property of the connection or of the request's metadata.
 pub type Property<'a> = &'a mut dyn FnMut(&[&str]) -> Option<Vec<u8>>;
@@ -61,6 +65,8 @@ pub struct Intake {
     pub facts: Option<Facts>,
     /// Something in it could not be parsed.
     pub malformed: bool,
+    /// The token says that its client takes claims challenges (Entra's `cp1`); read only where one is configured.
+    pub takes_claims: bool,
     /// What the access log is told so that the log can be replayed; empty unless the configuration asks for it.
     pub log: Vec<(&'static str, String)>,
 }
@@ -78,7 +84,8 @@ pub fn read(
     reader.read_claims();
     let flaws = reader.flaws();
     let Some((key, from)) = reader.session_key() else {
-        return Intake { facts: None, malformed: reader.malformed || flaws.malformed, log: Vec::new() };
+        let malformed = reader.malformed || flaws.malformed;
+        return Intake { facts: None, malformed, takes_claims: false, log: Vec::new() };
     };
     let subject = reader.subject();
     let actor = reader.actor(from, target.mcp);
@@ -99,7 +106,7 @@ pub fn read(
     };
     let malformed = reader.malformed || flaws.malformed || call.is_some_and(|call| call.malformed);
     let log = if config.log_fields { log::fields(&reader, &facts, call) } else { Vec::new() };
-    Intake { facts: Some(facts), malformed, log }
+    Intake { facts: Some(facts), malformed, takes_claims: reader.takes_claims(), log }
 }
 
 struct Reader<'a, 'p> {
@@ -336,7 +343,8 @@ impl Reader<'_, '_> {
         let (config, standard) = (self.config, self.config.session.standard);
         let wanted = config.step_up.acr_values.as_deref().unwrap_or_default();
         let acr_satisfied =
-            self.text(standard.acr).is_some_and(|acr| wanted.split(' ').any(|value| value == acr && !acr.is_empty()));
+            self.text(standard.acr).is_some_and(|acr| wanted.split(' ').any(|value| value == acr && !acr.is_empty()))
+                || self.answers_claims();
         let scope = self.text(standard.scope).or_else(|| self.text(standard.scp));
         let entries = || scope.unwrap_or_default().split([' ', ',']).filter(|entry| !entry.is_empty());
         // Addition does not depend on the order in which a server lists the same scope.
@@ -445,25 +453,6 @@ fn metadata_value(value: &[u8], name: Option<&str>) -> Option<ClaimValue> {
     String::from_utf8(value.to_vec()).ok().map(ClaimValue::Text)
 }
 
-/// Decimal degrees in hundredths, rounded towards zero; `None` beyond `limit` and for anything but digits, one sign and
-/// one dot. Whole numbers all the way: parsing floats would cost the module 20 KiB.
-fn hundredths(text: &str, limit: i16) -> Option<i16> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let numeric = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !numeric(whole) || !numeric(fraction) {
-        return None;
-    }
-    let mut hundredths: i16 = whole.parse::<i16>().ok()?.checked_mul(100)?;
-    for (digit, weight) in fraction.bytes().zip([10i16, 1]) {
-        hundredths = hundredths.checked_add(i16::from(digit.wrapping_sub(b'0')).checked_mul(weight)?)?;
-    }
-    (hundredths <= limit).then(|| if negative { hundredths.saturating_neg() } else { hundredths })
-}
-
 fn base64url_of_hex(hex: &[u8]) -> Option<String> {
     let bytes: Option<Vec<u8>> = hex
         .chunks(2)
@@ -472,21 +461,4 @@ fn base64url_of_hex(hex: &[u8]) -> Option<String> {
         })
         .collect();
     Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn degrees_are_read_in_hundredths_and_nonsense_is_not() {
-        let latitude = |text| hundredths(text, 9_000);
-        assert_eq!(latitude("52.5200"), Some(5_252));
-        assert_eq!(latitude("-33.8"), Some(-3_380));
-        assert_eq!(latitude("90"), Some(9_000));
-        assert_eq!(latitude("0.009"), Some(0));
-        for bad in ["90.01", "91", "nan", "1e3", "", "-", ".", "1.", ".5", "+1", "1.2.3", "99999999999"] {
-            assert_eq!(latitude(bad), None, "{bad}");
-        }
-    }
 }

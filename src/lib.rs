@@ -24,10 +24,11 @@
 //! | [`session`] | what is kept, its bytes, its table |
 //! | [`config`], [`intake`] | the configuration; headers into facts |
 //! | [`response`], [`audit`], [`metrics`] | what everyone is told |
-//! | [`host`], [`filter`], [`root`] | the shell |
+//! | [`host`], [`filter`], [`root`], [`admin`] | the shell |
 //! | `replay` (feature `cli`) | access logs and labelled traces through the same code |
 #![cfg_attr(not(target_os = "wasi"), forbid(unsafe_code))]
 
+pub mod admin;
 pub mod audit;
 pub mod baseline;
 pub mod bounds;

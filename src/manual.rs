@@ -8,6 +8,10 @@ pub mod signals {}
 #[doc = include_str!("manual/operations.md")]
 pub mod operations {}
 
+/// What each caller is told, the interface for operators, the kill switch, the record.
+#[doc = include_str!("manual/enforcement.md")]
+pub mod enforcement {}
+
 /// Who can do what; which headers must be stripped; what an attacker with the token can do.
 #[doc = include_str!("manual/threat-model.md")]
 pub mod threat_model {}

@@ -108,14 +108,14 @@ impl Replay {
         });
         let mut facts = intake::read(config, &headers, &target, call.as_ref(), &mut |_| None, now).facts?;
         take_digests(&mut facts, record, call.is_some());
-        let Kept::Assessed(assessment, admitted) = self.root.keep(&mut self.host, &Work::Assess(facts)) else {
+        let Kept::Assessed(assessment, before) = self.root.keep(&mut self.host, &Work::Assess(facts)) else {
             return None;
         };
         let forwarded = assessment.decision.effective().forwards(facts.action.access);
         if let Some(status) = record.status.filter(|_| forwarded) {
             let suspicious = assessment.session.baseline.error_sum > 0;
             let outcome = Outcome { status, bytes: record.bytes_out };
-            self.root.answered(&mut self.host, &facts, admitted, suspicious, outcome);
+            self.root.answered(&mut self.host, &facts, before.admitted, suspicious, outcome);
         }
         Some(Step { facts, assessment })
     }

@@ -9,15 +9,43 @@ use crate::{
     score::Contributions,
 };
 
-/// How a step-up challenge is worded (RFC 9470 section 3).
+/// How a step-up challenge is worded, and what else a refused client is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepUp {
-    /// `acr_values`, space separated, in order of preference.
+    /// `acr_values` (RFC 9470), space separated, in order of preference.
     pub acr_values: Option<String>,
     /// `max_age` in seconds.
     pub max_age_seconds: u32,
     /// The routes at which it is answered.
     pub routes: Vec<u16>,
+    /// How clients of Entra that understand claims challenges are asked.
+    pub entra: Option<Entra>,
+    /// How MCP clients are asked.
+    pub mcp: Option<McpScope>,
+    /// Where browsers are sent; `{path}` in it is where they were.
+    pub redirect: Option<String>,
+    /// What agents may still call under `restrict`: a JSON list of patterns.
+    pub readable_tools: String,
+}
+
+/// A claims challenge of Entra.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entra {
+    /// Where tokens are asked for.
+    pub authorization_uri: String,
+    /// The claims request in base64, as it is sent.
+    pub claims: String,
+    /// The authentication context that it asks for: what a token's `acrs` holds that answers it.
+    pub acrs: String,
+}
+
+/// An `insufficient_scope` challenge of MCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct McpScope {
+    /// Every scope that a client needs, space separated.
+    pub scope: String,
+    /// Where the protected resource metadata is (RFC 9728).
+    pub resource_metadata: String,
 }
 
 /// What the gateway answers instead of forwarding.
@@ -33,6 +61,15 @@ pub struct LocalReply {
     pub body: String,
 }
 
+/// Whom a reply is for: what it is worded by.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// What it speaks.
+    pub protocol: Protocol<'a>,
+    /// Its token says that it understands Entra's claims challenges (`cp1` in `xms_cc`).
+    pub takes_claims: bool,
+}
+
 /// What a call needs to be answered in its own protocol.
 #[derive(Clone, Copy, Debug)]
 pub enum Protocol<'a> {
@@ -40,6 +77,10 @@ pub enum Protocol<'a> {
     Http,
     /// MCP: a JSON-RPC error with the request's id as raw JSON text.
     Mcp(Option<&'a str>),
+    /// gRPC: a status in the headers, and nothing behind them.
+    Grpc,
+    /// A person's browser asking for the page at this path: told like HTTP, or sent where it can be answered.
+    Browser(&'a [u8]),
 }
 
 /// Every request header that is ours to set.
@@ -113,7 +154,7 @@ pub fn reasons(contributions: &Contributions) -> String {
 pub fn local_reply(
     assessment: &Assessment,
     access: Access,
-    protocol: Protocol<'_>,
+    caller: Caller<'_>,
     step_up: &StepUp,
 ) -> Option<LocalReply> {
     let decision = &assessment.decision;
@@ -122,140 +163,233 @@ pub fn local_reply(
         return None;
     }
     let seconds = decision.duration.millis().div_ceil(1000).max(1);
-    Some(reply(action, seconds, protocol, step_up))
+    Some(reply(action, seconds, caller, step_up))
 }
 
 /// The reply when nothing could be decided and the failure mode says to refuse.
 pub fn failure_reply(protocol: Protocol<'_>) -> LocalReply {
-    let words = Words {
-        status: 503,
-        code: 50_301,
-        details: "session_risk_unavailable",
-        name: "unavailable",
-        title: "Session cannot be assessed",
-        detail: "The gateway could not assess this session. Try again shortly.".to_owned(),
-    };
-    worded(&words, vec![("retry-after", "1".to_owned())], None, protocol)
+    worded(&UNAVAILABLE, vec![("retry-after", "1".to_owned())], "", protocol)
 }
 
 /// The reply to an MCP call whose headers contradict its body (MCP 2026-07-28: 400, code -32020).
 pub fn mismatch_reply(id: Option<&str>) -> LocalReply {
-    let words = Words {
-        status: 400,
-        code: -32_020,
-        details: "session_risk_header_mismatch",
-        name: "header_mismatch",
-        title: "Header mismatch",
-        detail: "The Mcp-Method or Mcp-Name header does not agree with the request body.".to_owned(),
-    };
-    worded(&words, Vec::new(), None, Protocol::Mcp(id))
+    worded(&MISMATCH, Vec::new(), "", Protocol::Mcp(id))
 }
 
-struct Words {
+/// What is said, the same in every protocol. All of it is printable ASCII without `"`, `\` and `%`, so that neither
+/// JSON nor `grpc-message` needs an escape.
+#[derive(Clone, Copy)]
+struct Words<'a> {
     status: u16,
+    /// Status of gRPC: 7 is permission denied, 14 unavailable, 16 unauthenticated.
+    grpc: &'static str,
+    /// Code of JSON-RPC.
     code: i32,
     details: &'static str,
     name: &'static str,
     title: &'static str,
-    detail: String,
+    detail: &'a str,
 }
 
-fn reply(action: Action, seconds: u64, protocol: Protocol<'_>, step_up: &StepUp) -> LocalReply {
-    let words = |status, code, details, title, detail: &str| Words {
-        status,
-        code,
-        details,
-        name: action.name(),
-        title,
-        detail: detail.to_owned(),
-    };
-    match action {
-        Action::StepUp => worded(
-            &words(
-                401,
-                40_101,
-                "session_risk_step_up",
-                "Authentication required",
-                "This request needs a fresh or stronger authentication. Authenticate again, then repeat it.",
-            ),
-            vec![("www-authenticate", challenge(step_up))],
-            None,
-            protocol,
-        ),
-        Action::Revoke => worded(
-            &words(401, 40_102, "session_risk_revoke", "Session revoked", "This session was revoked. Sign in again."),
-            vec![(
-                "www-authenticate",
-                "Bearer error=\"invalid_token\", error_description=\"The session was revoked\"".to_owned(),
-            )],
-            None,
-            protocol,
-        ),
-        Action::Suspend => {
-            let mut words = words(403, 40_303, "session_risk_suspend", "Session suspended", "");
-            words.detail = format!("This session is suspended. Requests are refused for {seconds} more seconds.");
-            worded(&words, vec![("retry-after", seconds.to_string())], Some(seconds), protocol)
+const UNAVAILABLE: Words<'static> = Words {
+    status: 503,
+    grpc: "14",
+    code: 50_301,
+    details: "session_risk_unavailable",
+    name: "unavailable",
+    title: "Session cannot be assessed",
+    detail: "The gateway could not assess this session. Try again shortly.",
+};
+const MISMATCH: Words<'static> = Words {
+    status: 400,
+    grpc: "3",
+    code: -32_020,
+    details: "session_risk_header_mismatch",
+    name: "header_mismatch",
+    title: "Header mismatch",
+    detail: "The Mcp-Method or Mcp-Name header does not agree with the request body.",
+};
+const STEP_UP: Words<'static> = Words {
+    status: 401,
+    grpc: "16",
+    code: 40_101,
+    details: "session_risk_step_up",
+    name: "step_up",
+    title: "Authentication required",
+    detail: "This request needs a fresh or stronger authentication. Authenticate again, then repeat it.",
+};
+const REVOKE: Words<'static> = Words {
+    status: 401,
+    grpc: "16",
+    code: 40_102,
+    details: "session_risk_revoke",
+    name: "revoke",
+    title: "Session revoked",
+    detail: "This session was revoked. Sign in again.",
+};
+const SUSPEND: Words<'static> = Words {
+    status: 403,
+    grpc: "7",
+    code: 40_303,
+    details: "session_risk_suspend",
+    name: "suspend",
+    title: "Session suspended",
+    detail: "",
+};
+const RESTRICT: Words<'static> = Words {
+    status: 403,
+    grpc: "7",
+    code: 40_301,
+    details: "session_risk_restrict",
+    name: "restrict",
+    title: "Session is read-only",
+    detail: "This session is limited to reading. Reads are still answered; writes, exports and administration are not.",
+};
+const DENY: Words<'static> = Words {
+    status: 403,
+    grpc: "7",
+    code: 40_302,
+    details: "session_risk_deny",
+    name: "deny",
+    title: "Request denied",
+    detail: "This request is not allowed in this session.",
+};
+
+fn reply(action: Action, seconds: u64, caller: Caller<'_>, step_up: &StepUp) -> LocalReply {
+    let protocol = caller.protocol;
+    let challenged = |value| vec![("www-authenticate", value)];
+    let mut reply = match action {
+        Action::StepUp => {
+            let mut reply = worded(&STEP_UP, challenged(challenge(caller, step_up)), "", protocol);
+            // RFC 6750 section 3.1: a scope that is too small is forbidden, not unauthenticated.
+            if matches!(protocol, Protocol::Mcp(_)) && step_up.mcp.is_some() {
+                reply.status = 403;
+            }
+            reply
         }
-        Action::Restrict => worded(
-            &words(
-                403,
-                40_301,
-                "session_risk_restrict",
-                "Session is read-only",
-                "This session is limited to reading. Reads are still answered; writes, exports and administration are not.",
-            ),
-            Vec::new(),
-            None,
-            protocol,
-        ),
-        Action::Allow | Action::Deny => worded(
-            &words(403, 40_302, "session_risk_deny", "Request denied", "This request is not allowed in this session."),
-            Vec::new(),
-            None,
-            protocol,
-        ),
+        Action::Revoke => {
+            let value = bearer(&[("error", "invalid_token"), ("error_description", "The session was revoked")]);
+            worded(&REVOKE, challenged(value), "", protocol)
+        }
+        Action::Suspend => {
+            let extra = format!(",\"retry_after_seconds\":{seconds}");
+            let detail = format!("This session is suspended. Requests are refused for {seconds} more seconds.");
+            let words = Words { detail: &detail, ..SUSPEND };
+            worded(&words, vec![("retry-after", seconds.to_string())], &extra, protocol)
+        }
+        Action::Restrict => {
+            let mut extra = ",\"allowed\":[\"read\"]".to_owned();
+            if matches!(protocol, Protocol::Mcp(_)) {
+                extra.push_str(",\"allowed_tools\":");
+                extra.push_str(&step_up.readable_tools);
+            }
+            worded(&RESTRICT, Vec::new(), &extra, protocol)
+        }
+        Action::Allow | Action::Deny => worded(&DENY, Vec::new(), "", protocol),
+    };
+    // Only these two are for the person to answer, and only where the page is asked for, not what it loads.
+    if let (Protocol::Browser(path), Some(template), 401) = (protocol, &step_up.redirect, reply.status) {
+        reply.status = 302;
+        reply.headers = vec![("location", location(template, path)), ("cache-control", "no-store".to_owned())];
+        reply.body = String::new();
     }
+    reply
 }
 
-/// `WWW-Authenticate` of RFC 9470 section 3, with the description of its own example.
-fn challenge(step_up: &StepUp) -> String {
-    let mut value = "Bearer error=\"insufficient_user_authentication\", \
-                     error_description=\"A different authentication level is required\""
-        .to_owned();
-    if let Some(acr_values) = &step_up.acr_values {
-        value.push_str(&format!(", acr_values=\"{acr_values}\""));
+/// `WWW-Authenticate` of a step-up, in the dialect that the caller understands.
+fn challenge(caller: Caller<'_>, step_up: &StepUp) -> String {
+    if let (Protocol::Mcp(_), Some(mcp)) = (caller.protocol, &step_up.mcp) {
+        return bearer(&[
+            ("error", "insufficient_scope"),
+            ("scope", &mcp.scope),
+            ("resource_metadata", &mcp.resource_metadata),
+        ]);
     }
-    value.push_str(&format!(", max_age=\"{}\"", step_up.max_age_seconds));
+    if let (true, Some(entra)) = (caller.takes_claims, &step_up.entra) {
+        return bearer(&[
+            ("realm", ""),
+            ("authorization_uri", &entra.authorization_uri),
+            ("error", "insufficient_claims"),
+            ("claims", &entra.claims),
+        ]);
+    }
+    // RFC 9470 section 3, with the description of its own example.
+    let max_age = step_up.max_age_seconds.to_string();
+    let mut parameters = vec![
+        ("error", "insufficient_user_authentication"),
+        ("error_description", "A different authentication level is required"),
+    ];
+    parameters.extend(step_up.acr_values.as_deref().map(|values| ("acr_values", values)));
+    parameters.push(("max_age", &max_age));
+    bearer(&parameters)
+}
+
+/// A challenge of the Bearer scheme. Nothing in the values needs an escape: the configuration refuses quotes there.
+fn bearer(parameters: &[(&str, &str)]) -> String {
+    let mut value = "Bearer".to_owned();
+    for (index, (name, text)) in parameters.iter().enumerate() {
+        for part in [if index > 0 { ", " } else { " " }, name, "=\"", text, "\""] {
+            value.push_str(part);
+        }
+    }
     value
 }
 
+/// Longest path that is told to whom a browser is sent.
+const RETURN_BYTES: usize = 1_024;
+
+/// Where a browser is sent. The path begins with exactly one `/`, so that whoever returns there stays on this host.
+fn location(template: &str, path: &[u8]) -> String {
+    let start = path.iter().position(|byte| !matches!(byte, b'/' | b'\\')).unwrap_or(path.len());
+    let rest = path.get(start..).filter(|rest| rest.len() <= RETURN_BYTES).unwrap_or_default();
+    let mut encoded = "%2F".to_owned();
+    for byte in rest {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+            encoded.push(char::from(*byte));
+        } else {
+            encoded.push('%');
+            let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase();
+            encoded.extend([digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    template.replace("{path}", &encoded)
+}
+
+/// A reply in these words. `extra` is further JSON members, each with a comma in front.
 fn worded(
-    words: &Words,
+    words: &Words<'_>,
     mut headers: Vec<(&'static str, String)>,
-    retry_after: Option<u64>,
+    extra: &str,
     protocol: Protocol<'_>,
 ) -> LocalReply {
-    let Words { status, code, details, name, title, detail } = words;
-    let retry = retry_after.map_or(String::new(), |seconds| format!(",\"retry_after_seconds\":{seconds}"));
+    let Words { status, code, details, name, title, detail, grpc } = words;
+    let mut status = *status;
     // Every text here is ours and needs no escaping; the id is JSON already.
     let (content_type, body) = match protocol {
-        Protocol::Http => (
+        Protocol::Http | Protocol::Browser(_) => (
             "application/problem+json",
             format!(
                 "{{\"type\":\"urn:session-risk:{name}\",\"title\":\"{title}\",\"status\":{status},\
-                 \"detail\":\"{detail}\",\"action\":\"{name}\"{retry}}}"
+                 \"detail\":\"{detail}\",\"action\":\"{name}\"{extra}}}"
             ),
         ),
         Protocol::Mcp(id) => (
             "application/json",
             format!(
                 "{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{{\"code\":{code},\"message\":\"{title}: {detail}\",\
-                 \"data\":{{\"action\":\"{name}\"{retry}}}}}}}",
+                 \"data\":{{\"action\":\"{name}\"{extra}}}}}}}",
                 id.unwrap_or("null")
             ),
         ),
+        Protocol::Grpc => {
+            // The whole answer in the headers ("Trailers-Only" of the gRPC specification), which is 200 to HTTP.
+            status = 200;
+            headers.push(("grpc-status", (*grpc).to_owned()));
+            headers.push(("grpc-message", format!("{title}: {detail}")));
+            ("application/grpc", String::new())
+        }
     };
     headers.push(("content-type", content_type.to_owned()));
     headers.push(("cache-control", "no-store".to_owned()));
-    LocalReply { status: *status, details, headers, body }
+    LocalReply { status, details, headers, body }
 }

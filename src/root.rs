@@ -2,14 +2,15 @@
 //! Nothing here looks at a request.
 
 use crate::{
-    bounds::{CAS_TRIES, PENDING_UPDATES, SESSION_BYTES},
+    bounds::{ADMIN_REQUESTS, CAS_TRIES, KEY_BYTES, PENDING_UPDATES, SESSION_BYTES},
     config::{Config, ConfigError},
     engine::{Assessment, Engine},
-    facts::{Facts, Outcome},
+    facts::{Facts, Outcome, SessionKey},
     host::{Effect, Host, LogLevel},
     metrics::Counter,
+    score::Level,
     session::{
-        codec,
+        Order, Session, codec,
         local::LocalStore,
         table::{self, Rank, Step, Store, StoreError, Update},
     },
@@ -27,16 +28,39 @@ pub enum Work {
     Admit(Facts, Outcome, Timestamp),
     /// Learn an answer, and when it came.
     Observe(Facts, Outcome, Timestamp),
+    /// Look at a session of the table and do what an operator orders, if anything.
+    Order(SessionKey, Option<Order>, Timestamp),
+}
+
+impl Work {
+    /// Which session it is about, and when.
+    fn about(&self) -> (SessionKey, Timestamp) {
+        match self {
+            Self::Assess(facts) | Self::Admit(facts, ..) | Self::Observe(facts, ..) => (facts.key, facts.now),
+            Self::Order(key, _, now) => (*key, *now),
+        }
+    }
+}
+
+/// What was known of a session before a request of it was assessed.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    /// It is in the table, or may enter it at once.
+    pub admitted: bool,
+    /// Its level.
+    pub level: Level,
 }
 
 /// What came of it.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::large_enum_variant, reason = "it lives on the stack for a moment; a box would allocate")]
 pub enum Kept {
-    /// A request was assessed; whether its session is in the table.
-    Assessed(Assessment, bool),
+    /// A request was assessed.
+    Assessed(Assessment, Before),
     /// An answer was learned, with the signal that it raised.
     Observed(Option<Signal>),
+    /// The session that an operator asked for, as it is now.
+    Found(Option<Session>),
     /// The table could not be read.
     Failed,
 }
@@ -54,6 +78,8 @@ pub struct Root {
     /// A request's headers can be held back until its body is there. Kong cannot: there a paused request hangs, and the
     /// body comes, whole, only to filters that let the headers go on. It still reaches no upstream before that.
     holds_headers: bool,
+    /// A minute since the epoch, and how many requests to the admin interface came in it.
+    administered: (u32, u32),
 }
 
 impl Root {
@@ -63,7 +89,8 @@ impl Root {
     /// Every problem in the configuration.
     pub fn configure(host: &mut dyn Host, text: &[u8]) -> Result<Self, ConfigError> {
         let config = Config::from_json(text)?;
-        let mut root = Self { config, bucket: Vec::new(), waiting: VecDeque::new(), local: None, holds_headers: true };
+        let (bucket, waiting) = (Vec::new(), VecDeque::new());
+        let mut root = Self { config, bucket, waiting, local: None, holds_headers: true, administered: (0, 0) };
         let settings = &root.config.table;
         match table::seed(&mut HostStore(host), &settings.name, settings.geometry) {
             Ok(()) => root.holds_headers = !table::strict(&mut HostStore(host)).unwrap_or(false),
@@ -149,31 +176,69 @@ impl Root {
         let now = host.now();
         match self.keep(host, &Work::Observe(*facts, outcome, now)) {
             Kept::Observed(signal) => signal,
-            Kept::Assessed(..) | Kept::Failed => None,
+            Kept::Assessed(..) | Kept::Found(_) | Kept::Failed => None,
+        }
+    }
+
+    /// Spends one request of the admin interface's budget; false when the minute's is spent.
+    pub fn spend(&mut self, now: Timestamp) -> bool {
+        let minute = now.seconds() / 60;
+        let (current, spent) = self.administered;
+        let spent = if current == minute { spent } else { 0 };
+        self.administered = (minute, spent.saturating_add(1));
+        spent < ADMIN_REQUESTS
+    }
+
+    /// Shows `look` the live sessions of up to `most` buckets from `from` on, and gives the bucket to go on with.
+    ///
+    /// # Errors
+    /// The host refuses to show them.
+    pub fn visit(
+        &mut self,
+        host: &mut dyn Host,
+        from: u32,
+        most: u32,
+        now: Timestamp,
+        look: &mut dyn FnMut(SessionKey, &Session),
+    ) -> Result<Option<u32>, StoreError> {
+        let settings = &self.config.table;
+        let rank = |body: &[u8; SESSION_BYTES]| rank(body, now, settings.idle);
+        let mut show = |key: &[u8; KEY_BYTES], body: &[u8; SESSION_BYTES]| {
+            if let Ok(session) = codec::decode(body)
+                && !session.expired(now, settings.idle)
+            {
+                look(SessionKey(*key), &session);
+            }
+        };
+        let table = (settings.name.as_str(), settings.geometry);
+        match &mut self.local {
+            Some(local) => table::visit(local, table, from, most, &rank, &mut show),
+            None => table::visit(&mut HostStore(host), table, from, most, &rank, &mut show),
         }
     }
 
     fn run(&mut self, host: &mut dyn Host, work: &Work) -> (Kept, bool) {
         let engine = &self.config.engine;
         let settings = &self.config.table;
-        let (Work::Assess(facts) | Work::Admit(facts, ..) | Work::Observe(facts, ..)) = work;
+        let (key, now) = work.about();
         let mut kept = Kept::Failed;
         let mut broken = 0;
         let mut step = |body: Option<&[u8; SESSION_BYTES]>| {
             let known = body.and_then(|body| match codec::decode(body) {
                 // A sleeper's past says nothing about who wakes up.
-                Ok(session) if session.expired(facts.now, settings.idle) => None,
+                Ok(session) if session.expired(now, settings.idle) => None,
                 Ok(session) => Some(session),
                 Err(_) => {
                     broken = 1;
                     None
                 }
             });
-            let admitted = known.is_some() || facts.verified;
             match work {
                 Work::Assess(facts) => {
+                    let admitted = known.is_some() || facts.verified;
+                    let level = known.as_ref().map_or(Level::Low, |session| session.standing.level);
                     let assessment = engine.assess(facts, known);
-                    kept = Kept::Assessed(assessment, admitted);
+                    kept = Kept::Assessed(assessment, Before { admitted, level });
                     if admitted { Step::Write(codec::encode(&assessment.session)) } else { Step::Keep }
                 }
                 Work::Admit(facts, outcome, now) => {
@@ -187,11 +252,21 @@ impl Root {
                     kept = Kept::Observed(engine.observe(facts, outcome, &mut session, *now));
                     Step::Write(codec::encode(&session))
                 }
+                Work::Order(_, order, now) => {
+                    let mut session = known;
+                    let (Some(session), Some(order)) = (&mut session, order) else {
+                        kept = Kept::Found(session);
+                        return Step::Keep;
+                    };
+                    // A clock that went backwards must not date an order before what it ends.
+                    session.obey(*order, (*now).max(session.seen));
+                    kept = Kept::Found(Some(*session));
+                    Step::Write(codec::encode(session))
+                }
             }
         };
-        let now = facts.now;
         let rank = |body: &[u8; SESSION_BYTES]| rank(body, now, settings.idle);
-        let request = table::Request { name: &settings.name, geometry: settings.geometry, key: &facts.key.0 };
+        let request = table::Request { name: &settings.name, geometry: settings.geometry, key: &key.0 };
         let updated = match &mut self.local {
             Some(local) => table::update(local, request, CAS_TRIES, &mut self.bucket, &rank, &mut step),
             None => table::update(&mut HostStore(host), request, CAS_TRIES, &mut self.bucket, &rank, &mut step),

@@ -26,6 +26,19 @@ pub enum Sanction {
     Revoked,
 }
 
+/// What an operator can do to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Refuse everything until a fresh authentication.
+    Revoke,
+    /// Refuse everything for this long.
+    Suspend(Span),
+    /// End every sanction, clear the evidence and the level. What the session looks like stays known.
+    Release,
+    /// Release it, and let it begin anew: what its next allowed request shows is what is known of it.
+    Forget,
+}
+
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -84,6 +97,32 @@ impl Session {
     pub fn expired(&self, now: Timestamp, idle: Span) -> bool {
         let suspended = matches!(self.standing.sanction, Sanction::Suspended(until) if now.seconds() < until);
         now.since(self.seen) > idle && !suspended
+    }
+
+    /// Does what an operator orders.
+    pub fn obey(&mut self, order: Order, now: Timestamp) {
+        let sanction = match order {
+            Order::Revoke => Sanction::Revoked,
+            Order::Suspend(span) => Sanction::Suspended(now.after(span).seconds()),
+            Order::Release => Sanction::None,
+            Order::Forget => {
+                let auth_time = self.standing.auth_time;
+                *self = Self::new(self.actor, now);
+                self.standing.auth_time = auth_time;
+                Sanction::None
+            }
+        };
+        self.standing.sanction = sanction;
+        self.standing.sanctioned = now.seconds();
+        if sanction == Sanction::None {
+            self.evidence.clear(|_| true);
+            (self.standing.level, self.standing.level_since) = (Level::Low, now.seconds());
+            self.standing.challenged = 0;
+            // What the detectors of behaviour had added up so far would raise the same evidence with the next request.
+            self.baseline.export_sum = 0;
+            self.baseline.target_sum = 0;
+            self.baseline.error_sum = 0;
+        }
     }
 
     /// The law of merging two copies that went apart: commutative, associative, idempotent.

@@ -1,4 +1,5 @@
-//! The filter as a proxy-wasm module: the SDK's callbacks on one side, [`Host`] on the other. No decisions here.
+//! The filter as a proxy-wasm module: the ABI's callbacks on one side, [`Host`] on the other. No decisions here.
+//! The callbacks are our own: the SDK's carry tables and checks for streams and calls that this filter never makes.
 
 mod abi;
 
@@ -14,14 +15,58 @@ use crate::{
     time::Timestamp,
 };
 use abi::{Buffer, Map, Metric, Status};
-use proxy_wasm::{
-    traits::{Context, HttpContext, RootContext},
-    types::{Action, ContextType},
-};
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     rc::Rc,
 };
+
+/// What a callback tells the host to do next, by the ABI's numbers.
+const CONTINUE: u32 = 0;
+const PAUSE: u32 = 1;
+
+/// Everything that the host knows of by number. Nothing is borrowed while a callback runs, so a host that calls back
+/// from within a call finds its contexts.
+#[derive(Default)]
+struct Contexts {
+    plugins: RefCell<BTreeMap<u32, Rc<Plugin>>>,
+    requests: RefCell<BTreeMap<u32, Rc<Request>>>,
+}
+
+fn contexts() -> Rc<Contexts> {
+    thread_local! { static CONTEXTS: Rc<Contexts> = Rc::default(); }
+    CONTEXTS.with(Rc::clone)
+}
+
+impl Contexts {
+    fn plugin(&self, id: u32) -> Option<Rc<Plugin>> {
+        self.plugins.try_borrow().ok()?.get(&id).map(Rc::clone)
+    }
+
+    fn request(&self, id: u32) -> Option<Rc<Request>> {
+        self.requests.try_borrow().ok()?.get(&id).map(Rc::clone)
+    }
+
+    /// `root` is 0 for a root context, else the one that a request belongs to.
+    fn create(&self, id: u32, root: u32) {
+        if root == 0 {
+            let Ok(mut plugins) = self.plugins.try_borrow_mut() else { return };
+            plugins.insert(id, Rc::default());
+        } else if let Some(plugin) = self.plugin(root)
+            && let Ok(mut requests) = self.requests.try_borrow_mut()
+        {
+            let shared = Rc::clone(&plugin.shared);
+            requests.insert(id, Rc::new(Request { id, shared, stream: Rc::default() }));
+        }
+    }
+
+    fn delete(&self, id: u32) {
+        if let (Ok(mut requests), Ok(mut plugins)) = (self.requests.try_borrow_mut(), self.plugins.try_borrow_mut()) {
+            requests.remove(&id);
+            plugins.remove(&id);
+        }
+    }
+}
 
 /// How often waiting updates are run again and overdue bodies are looked for, in milliseconds.
 const TICK: u32 = 500;
@@ -54,10 +99,8 @@ struct Plugin {
     shared: Rc<Shared>,
 }
 
-impl Context for Plugin {}
-
-impl RootContext for Plugin {
-    fn on_configure(&mut self, _size: usize) -> bool {
+impl Plugin {
+    fn configure(&self) -> bool {
         let text = abi::buffer(Buffer::PluginConfiguration, CONFIG_BYTES).ok().flatten().unwrap_or_default();
         self.define_metrics();
         let Ok(metrics) = self.shared.metrics.try_borrow() else { return false };
@@ -83,21 +126,11 @@ impl RootContext for Plugin {
         }
     }
 
-    fn on_tick(&mut self) {
+    fn tick(&self) {
         self.shared.with(|root, gateway| root.tick(gateway));
         self.resume_overdue();
     }
 
-    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Request { id, shared: Rc::clone(&self.shared), stream: Rc::default() }))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-}
-
-impl Plugin {
     fn define_metrics(&self) {
         let Ok(mut metrics) = self.shared.metrics.try_borrow_mut() else { return };
         if metrics.is_empty() {
@@ -152,11 +185,9 @@ struct Request {
     stream: Rc<RefCell<Stream>>,
 }
 
-impl Context for Request {}
-
 impl Request {
     /// Steps the stream. What cannot be stepped goes on unscored.
-    fn step(&self, step: impl FnOnce(Stream, &mut Root, &mut Gateway<'_>) -> (Stream, Flow)) -> Action {
+    fn step(&self, step: impl FnOnce(Stream, &mut Root, &mut Gateway<'_>) -> (Stream, Flow)) -> u32 {
         let flow = self.shared.with(|root, gateway| {
             let Ok(mut slot) = self.stream.try_borrow_mut() else { return Flow::Continue };
             let (next, flow) = step(std::mem::take(&mut *slot), root, gateway);
@@ -164,8 +195,8 @@ impl Request {
             flow
         });
         match flow {
-            None | Some(Flow::Continue) => Action::Continue,
-            Some(Flow::Pause | Flow::Replied) => Action::Pause,
+            None | Some(Flow::Continue) => CONTINUE,
+            Some(Flow::Pause | Flow::Replied) => PAUSE,
         }
     }
 }
@@ -192,10 +223,8 @@ impl Request {
             *blob = serialised(&all);
         });
     }
-}
 
-impl HttpContext for Request {
-    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+    fn request_headers(&self, end_of_stream: bool) -> u32 {
         let Ok(mut blob) = abi::header_pairs(Map::Request) else {
             return self.step(|_, root, gateway| Stream::headers_unavailable(root, gateway));
         };
@@ -208,7 +237,7 @@ impl HttpContext for Request {
         action
     }
 
-    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+    fn request_body(&self, size: usize, end_of_stream: bool) -> u32 {
         if size > 0 {
             self.shared.bodies.set(true);
         }
@@ -218,7 +247,7 @@ impl HttpContext for Request {
         })
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    fn response_headers(&self) {
         let wanted = self.stream.try_borrow().ok().and_then(|stream| stream.wants_response());
         if let Some(wanted) = wanted {
             let number = |name| -> Option<u64> {
@@ -231,10 +260,9 @@ impl HttpContext for Request {
                 (stream.response_headers(root, gateway, Outcome { status, bytes }), Flow::Continue)
             });
         }
-        Action::Continue
     }
 
-    fn on_log(&mut self) {
+    fn log(&self) {
         // Lets go of a stream that was reset while it waited.
         if let Ok(mut stream) = self.stream.try_borrow_mut() {
             *stream = Stream::Finished;

@@ -23,16 +23,23 @@ const FLOW: &[(&str, &[&str])] = &[
     ("metrics", &["signal", "policy"]),
     // Headers say why a request was not scored, in the words of the metric.
     ("response", &["facts", "score", "policy", "engine", "metrics"]),
-    ("audit", &["facts", "signal", "score", "policy", "engine"]),
+    ("audit", &["time", "facts", "signal", "score", "policy", "engine"]),
     // What is configured is compiled into the types of those who use it: hence `engine`, `response`, `session`.
     ("config", &["time", "bounds", "facts", "signal", "score", "policy", "session", "engine", "response"]),
     ("intake", &["time", "bounds", "facts", "config"]),
     // The trait names what it carries: counters, local replies, the store of the session table.
     ("host", &["time", "session", "metrics", "response"]),
-    ("root", &["time", "bounds", "facts", "signal", "session", "engine", "metrics", "config", "host"]),
+    ("root", &["time", "bounds", "facts", "signal", "score", "session", "engine", "metrics", "config", "host"]),
+    (
+        "admin",
+        &["time", "bounds", "facts", "signal", "score", "session", "response", "audit", "intake", "host", "root"],
+    ),
     (
         "filter",
-        &["time", "facts", "policy", "engine", "metrics", "response", "audit", "config", "intake", "host", "root"],
+        &[
+            "admin", "time", "facts", "policy", "engine", "metrics", "response", "audit", "config", "intake", "host",
+            "root",
+        ],
     ),
     (
         "replay",
@@ -48,7 +55,7 @@ const FLOW: &[(&str, &[&str])] = &[
 const LONGEST: usize = 500;
 const TOO_LONG: &[(&str, usize)] = &[];
 
-/// Files that may name the proxy-wasm SDK or a host call.
+/// Files that may name a proxy-wasm SDK or a host call.
 const SHELL: &[&str] = &["wasm.rs", "wasm/abi.rs"];
 /// The only file with `unsafe`.
 const UNSAFE: &str = "wasm/abi.rs";

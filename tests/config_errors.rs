@@ -380,3 +380,32 @@ fn the_schema_knows_every_member_and_says_what_it_is_for() {
     assert_eq!(schema["required"], serde_json::json!(["secret"]));
     assert_eq!(schema["additionalProperties"], false);
 }
+
+#[test]
+fn the_dialects_and_the_admin_interface_are_checked() {
+    let admin =
+        |prefix: &str, digest: &str| format!(r#""admin": {{"prefix": "{prefix}", "secret_sha256": "{digest}"}}"#);
+    let digest = "a47cf1d8f06a30cec56bb50c0ca4b5bc1d1a66ccadb8c35272047c92a82bf72a";
+    let plain = "admin.prefix: expected a plain path that does not end with `/`, as in `/session-risk`";
+    for prefix in ["/", "/a/", "/a?b", "/{id}", "/a/**"] {
+        says(&admin(prefix, digest), &[plain]);
+    }
+    says(&admin("a", digest), &["admin.prefix: expected a path that begins with `/`, found `a`"]);
+    says(&admin("/a", "abc"), &["admin.secret_sha256: expected 64 to 64 bytes, found 3"]);
+    let shown = &"x".repeat(40);
+    says(&admin("/a", &"x".repeat(64)), &[&format!("admin.secret_sha256: expected 64 hex digits, found `{shown}...`")]);
+    says(r#""admin": {"prefix": "/a"}"#, &["admin.secret_sha256: required, but absent"]);
+    let admin = accepted(&admin("/a", &digest.to_ascii_uppercase())).admin.unwrap();
+    assert_eq!((admin.secret[0], admin.secret[31]), (0xa4, 0x2a));
+    says(
+        r#""step_up": {"redirect": "https://a/\"", "mcp": {"scope": "a"}}"#,
+        &[
+            "step_up.mcp.resource_metadata: required, but absent",
+            r#"step_up.redirect: expected an address without quotes and spaces, found `https://a/"`"#,
+        ],
+    );
+    says(
+        r#""step_up": {"entra": {"authorization_uri": "https://a", "acrs": "c1"}}"#,
+        &["step_up.entra: needs `session.payload`, which says where the verified token's payload is"],
+    );
+}

@@ -5,6 +5,8 @@
 #[path = "demo/cases.rs"]
 #[allow(dead_code)]
 mod cases;
+#[path = "envoy/enforcement.rs"]
+mod enforcement;
 mod gateway;
 #[allow(dead_code)]
 #[path = "scenarios/outcome.rs"]
@@ -63,7 +65,7 @@ fn echoed(reply: &Reply, name: &str) -> Option<String> {
 /// The audit lines in Envoy's own log.
 fn audit(envoy: &Envoy) -> Vec<Value> {
     let log = envoy.own_log();
-    let lines = log.lines().filter_map(|line| line.find("{\"session_risk\":").map(|start| &line[start..]));
+    let lines = log.lines().filter_map(|line| line.find("{\"session_risk\":\"decision\"").map(|start| &line[start..]));
     lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 

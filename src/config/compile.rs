@@ -3,7 +3,7 @@
 
 use super::{
     ActorRule, ClaimId, ClientAddress, Config, DeviceSources, McpSettings, NetworkSources, Payload, PostureSource,
-    Selector, SessionSources, Source, StandardClaims, StandardHeaders, TableSettings, Tool,
+    Selector, SessionSources, Source, StandardClaims, StandardHeaders, TableSettings, Tool, answers,
     error::{ConfigError, Path, Problems},
     hosting::HOSTING,
     raw::{
@@ -61,7 +61,9 @@ impl Compiler<'_> {
         let tools = self.tools();
         let rules = self.rules();
         let selectors = self.selectors();
-        let step_up = self.step_up();
+        let step_up = self.step_up(tools.as_deref().unwrap_or_default());
+        let admin = self.raw.admin.as_ref();
+        let admin = admin.map(|raw| answers::admin(raw, &ROOT.member("admin"), &mut self.problems));
         let geometry = self.geometry();
         let (session, routes) = (session?, routes?);
         let claims = std::mem::take(&mut self.claims).into_iter().map(|(_, path)| path).collect();
@@ -87,6 +89,7 @@ impl Compiler<'_> {
                 body_timeout: Span::from_millis(u64::from(raw.mcp.body_timeout_ms.0)),
             },
             step_up,
+            admin,
             table: TableSettings {
                 name: raw.table.name.0.clone(),
                 geometry: geometry?,
@@ -178,6 +181,8 @@ impl Compiler<'_> {
             scp: self.standard_claim("scp")?,
             jkt: self.standard_claim("cnf.jkt")?,
             x5t: self.standard_claim("cnf.x5t#S256")?,
+            acrs: self.raw.step_up.entra.as_ref().and_then(|_| self.standard_claim("acrs")),
+            xms_cc: self.raw.step_up.entra.as_ref().and_then(|_| self.standard_claim("xms_cc")),
         };
         if raw.key.is_empty() {
             self.problems.add(&at.member("key"), "expected at least one source, found none");
@@ -222,6 +227,9 @@ impl Compiler<'_> {
         if session.actor != defaults.actor {
             let claims = session.actor.iter().enumerate().filter(|(_, rule)| rule.claim.is_some());
             claims.for_each(|(index, _)| needs(&at.member("actor").item(index)));
+        }
+        if self.raw.step_up.entra.is_some() {
+            needs(&ROOT.member("step_up").member("entra"));
         }
         if matches!(self.raw.device.posture, Some(RawPosture::Claim(_))) {
             needs(&ROOT.member("device").member("posture"));
@@ -392,18 +400,11 @@ impl Compiler<'_> {
         found
     }
 
-    fn step_up(&mut self) -> StepUp {
+    fn step_up(&mut self, tools: &[Tool]) -> StepUp {
         let raw = &self.raw.step_up;
         let at = ROOT.member("step_up");
-        StepUp {
-            acr_values: raw.acr_values.as_ref().map(|values| values.0.clone()),
-            max_age_seconds: raw.max_age_seconds.0,
-            routes: raw
-                .route
-                .as_ref()
-                .map(|template| self.routes_of(template, &at.member("route")))
-                .unwrap_or_default(),
-        }
+        let routes = raw.route.as_ref().map(|template| self.routes_of(template, &at.member("route")));
+        answers::step_up(raw, routes.unwrap_or_default(), tools)
     }
 
     fn selectors(&mut self) -> Option<Vec<Selector>> {

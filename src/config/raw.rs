@@ -3,6 +3,7 @@
 use super::read::{Field, Json, choice, ranged, section, worded, words};
 use super::{
     OnFailure,
+    answers::{RawAdmin, RawStepUp},
     error::{ConfigError, Path, Problems},
 };
 use crate::{
@@ -58,8 +59,10 @@ section! {
         weights: RawWeights = RawWeights(Vec::new()),
         /// The policy: first match wins. Absent: the default rules, which cover every actor. An empty list allows all.
         rules: Option<Vec<RawRule>> = None,
-        /// How a step-up challenge is worded.
+        /// How a step-up challenge is worded, and where it is answered.
         step_up: RawStepUp = RawStepUp::default(),
+        /// An interface to look at sessions, revoke, suspend and release them. Absent: there is none.
+        admin: Option<RawAdmin> = None,
         /// Where sessions are kept.
         table: RawTable = RawTable::default(),
         /// What happens to a request whose session cannot be read: `allow` forwards it unscored, `deny` answers 503.
@@ -227,19 +230,6 @@ section! {
     pub struct RawSuspend {
         /// How long.
         seconds: Seconds = Seconds(900),
-    }
-}
-
-section! {
-    /// How a step-up challenge is worded (RFC 9470).
-    pub struct RawStepUp: Default {
-        /// `acr_values`, space separated. A token whose `acr` is one of them answers the challenge.
-        acr_values: Option<AcrValues> = None,
-        /// `max_age`: how old an authentication may be to answer the challenge.
-        max_age_seconds: Seconds = Seconds(300),
-        /// A path of `routes` at which people authenticate again or consent. After an answer of 2xx there, a first use
-        /// of a sensitive tier, a wider scope and another key are what was asked for.
-        route: Option<Template> = None,
     }
 }
 

@@ -41,6 +41,17 @@ pub enum Role {
     Resource = 9,
 }
 
+/// Reads hex digits, exactly as many as fill `into`. False when the text is anything else.
+pub fn read_hex(text: &str, into: &mut [u8]) -> bool {
+    let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let pairs = text.as_bytes().chunks(2);
+    pairs.len() == into.len()
+        && into.iter_mut().zip(pairs).all(|(slot, pair)| match pair {
+            [high, low] => digit(high).zip(digit(low)).map(|(high, low)| *slot = high << 4 | low).is_some(),
+            _ => false,
+        })
+}
+
 impl DigestKey {
     /// A key from a secret of any length.
     pub fn new(secret: &[u8]) -> Self {

@@ -47,6 +47,11 @@ impl Glob {
         Ok(Self(compiled.into_boxed_str()))
     }
 
+    /// The pattern as text.
+    pub fn pattern(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the pattern matches the whole name.
     ///
     /// Allocates nothing. Only the latest `*` is ever tried again, so the cost is at most the product of the two

@@ -166,7 +166,7 @@ impl<'a> Bucket<'a> {
     }
 
     /// The occupied and empty places, in order.
-    fn entries(&self) -> impl Iterator<Item = (&[u8; KEY_BYTES], &[u8; SESSION_BYTES])> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&[u8; KEY_BYTES], &[u8; SESSION_BYTES])> {
         self.blob.get(HEADER_BYTES..).unwrap_or_default().chunks_exact(ENTRY_BYTES).filter_map(|entry| {
             let (key, body) = entry.split_first_chunk::<KEY_BYTES>()?;
             Some((key, body.first_chunk::<SESSION_BYTES>()?))

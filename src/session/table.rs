@@ -185,6 +185,32 @@ pub fn update(
     Ok(update)
 }
 
+/// Shows `look` every entry of up to `most` buckets from `from` on. Gives the bucket to go on with, or `None` when that was
+/// the last one. Nothing is written; blobs that are no bucket are passed over.
+///
+/// # Errors
+/// The first [`StoreError`].
+pub fn visit(
+    store: &mut dyn Store,
+    (name, geometry): (&str, Geometry),
+    from: u32,
+    most: u32,
+    rank: &dyn Fn(&[u8; SESSION_BYTES]) -> Rank,
+    look: &mut dyn FnMut(&[u8; KEY_BYTES], &[u8; SESSION_BYTES]),
+) -> Result<Option<u32>, StoreError> {
+    let end = from.saturating_add(most).min(geometry.buckets);
+    let mut blob = Vec::new();
+    let mut buffer = [0; STORAGE_KEY_BYTES];
+    for index in from..end {
+        let index = u16::try_from(index).unwrap_or(u16::MAX);
+        let found = store.read(storage_key(name, index, &mut buffer), &mut blob)?.is_some();
+        if found && let Ok(bucket) = Bucket::open(&mut blob, index, geometry.ways, codec::VERSION, rank) {
+            bucket.entries().filter(|(key, _)| **key != [0; KEY_BYTES]).for_each(|(key, body)| look(key, body));
+        }
+    }
+    Ok((end < geometry.buckets).then_some(end))
+}
+
 /// Puts an empty bucket under every key that has none. On Envoy two creators of one key would not see each other
 /// (compare-and-swap is not checked there for absent keys), so this runs once, before the first request. It never
 /// overwrites.

@@ -51,6 +51,14 @@ fn check(story: &str, step: &Step, became: &Became) {
                 let found = body.contains(text) || headers.iter().any(|(_, value)| value.contains(text));
                 assert!(found, "{story}: no `{text}` in {headers:?} {body}");
             }
+            for (name, value) in &expected.headers {
+                let found: Vec<_> = headers.iter().filter(|(other, _)| other == name).map(|(_, value)| value).collect();
+                let wanted: Vec<_> = Some(value).filter(|value| !value.is_empty()).into_iter().collect();
+                assert_eq!(found, wanted, "{story}: {name} in {headers:?}");
+            }
+            if let Some(wanted) = &expected.body {
+                assert_eq!(body, wanted, "{story}");
+            }
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The scenarios: who sends what, when, and what must become of it.
 
+#[path = "dialects.rs"]
+mod dialects;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
@@ -34,6 +37,10 @@ pub struct Expected {
     pub reasons: Vec<&'static str>,
     /// Texts in the reply's headers or body.
     pub says: Vec<&'static str>,
+    /// Headers of the reply to the last byte, each there once; an empty value stands for a header that is not there.
+    pub headers: Vec<(&'static str, String)>,
+    /// The reply's body to the last byte.
+    pub body: Option<String>,
 }
 
 /// A scenario being told: time goes on by itself.
@@ -186,6 +193,9 @@ pub fn all() -> Vec<Scenario> {
         mcp_in_both_spellings(),
         nonsense(),
     ]
+    .into_iter()
+    .chain(dialects::all())
+    .collect()
 }
 
 fn ci_admin() -> Scenario {

@@ -1,0 +1,123 @@
+//! The table of the manual's page on enforcement: what each caller is told, to the last byte, as the code says it.
+#![cfg(not(target_family = "wasm"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use session_risk::{
+    config::Config,
+    engine::Assessment,
+    facts::Access,
+    policy::{Action, Decision},
+    response::{Caller, LocalReply, Protocol, StepUp, failure_reply, local_reply, mismatch_reply},
+    score::{Contributions, Level, Score},
+    session::Session,
+    signal::Signals,
+    time::Span,
+};
+
+const MANUAL: &str = include_str!("../src/manual/enforcement.md");
+
+/// The configuration that the manual shows above its table.
+fn step_up() -> StepUp {
+    let block = MANUAL.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
+    let text = block.unwrap_or_else(|| panic!("the manual shows no configuration"));
+    Config::from_json(text.as_bytes()).unwrap_or_else(|error| panic!("{error}")).step_up
+}
+
+const CALLERS: [(&str, Caller<'static>); 5] = [
+    ("HTTP", Caller { protocol: Protocol::Http, takes_claims: false }),
+    ("browser that asks for a page", Caller { protocol: Protocol::Browser(b"/orders?page=2"), takes_claims: false }),
+    ("Entra token with `cp1`", Caller { protocol: Protocol::Http, takes_claims: true }),
+    ("MCP", Caller { protocol: Protocol::Mcp(Some("7")), takes_claims: false }),
+    ("gRPC", Caller { protocol: Protocol::Grpc, takes_claims: false }),
+];
+
+fn reply(action: Action, caller: Caller<'_>) -> LocalReply {
+    let decision = Decision { action, enforced: true, rule: None, duration: Span::from_seconds(900) };
+    let assessment = Assessment {
+        score: Score::new(40),
+        level: Level::Critical,
+        contributions: Contributions::default(),
+        signals: Signals::default(),
+        decision,
+        session: Session::default(),
+    };
+    local_reply(&assessment, Access::Write, caller, &step_up()).unwrap_or_else(|| panic!("{action:?} forwards a write"))
+}
+
+fn row(action: &str, caller: &str, reply: &LocalReply) -> String {
+    let headers: Vec<String> = reply.headers.iter().map(|(name, value)| format!("`{name}: {value}`")).collect();
+    let body = if reply.body.is_empty() { "none".to_owned() } else { format!("`{}`", reply.body) };
+    format!("| {action} | {caller} | {} | {} | {body} |\n", reply.status, headers.join("<br>"))
+}
+
+fn table() -> String {
+    let mut table = "| action | caller | status | headers | body |\n|---|---|---|---|---|\n".to_owned();
+    for action in [Action::Restrict, Action::StepUp, Action::Deny, Action::Suspend, Action::Revoke] {
+        let plain = reply(action, CALLERS[0].1);
+        let name = format!("`{}`", action.name());
+        for (caller, with) in CALLERS {
+            let reply = reply(action, with);
+            if caller == "HTTP" || reply != plain {
+                table.push_str(&row(&name, caller, &reply));
+            }
+        }
+    }
+    for (caller, with) in CALLERS {
+        let reply = failure_reply(with.protocol);
+        if caller == "HTTP" || reply != failure_reply(Protocol::Http) {
+            table.push_str(&row("cannot be assessed, `on_failure: deny`", caller, &reply));
+        }
+    }
+    table.push_str(&row("MCP headers contradict the body", "MCP", &mismatch_reply(Some("7"))));
+    table
+}
+
+#[test]
+fn the_table_of_the_manual_is_what_the_code_says() {
+    let table = table();
+    assert!(MANUAL.contains(&table), "src/manual/enforcement.md must hold this table:\n{table}");
+}
+
+#[test]
+fn an_agents_message_says_when_to_come_back() {
+    let Some((_, with)) = CALLERS.iter().find(|(caller, _)| *caller == "MCP") else { panic!("no MCP caller") };
+    let body: serde_json::Value = serde_json::from_str(&reply(Action::Suspend, *with).body).unwrap();
+    assert!(body["error"]["message"].as_str().unwrap().contains("900 more seconds"));
+    assert_eq!(body["error"]["data"]["retry_after_seconds"], 900);
+}
+
+#[test]
+fn bodies_are_json_and_grpc_messages_need_no_escape() {
+    for action in [Action::Restrict, Action::StepUp, Action::Deny, Action::Suspend, Action::Revoke] {
+        for (caller, with) in CALLERS {
+            let reply = reply(action, with);
+            if !reply.body.is_empty() {
+                serde_json::from_str::<serde_json::Value>(&reply.body)
+                    .unwrap_or_else(|error| panic!("{caller}: {error}"));
+            }
+            for (name, value) in &reply.headers {
+                assert!(value.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{name}: {value}");
+                assert!(*name != "grpc-message" || !value.contains('%'), "{value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn reads_go_on_under_restrict_whoever_asks() {
+    let decision = Decision { action: Action::Restrict, enforced: true, ..Decision::default() };
+    let assessment = Assessment {
+        score: Score::new(0),
+        level: Level::Low,
+        contributions: Contributions::default(),
+        signals: Signals::default(),
+        decision,
+        session: Session::default(),
+    };
+    for (_, caller) in CALLERS {
+        assert_eq!(local_reply(&assessment, Access::Read, caller, &step_up()), None);
+        for access in [Access::Write, Access::Export, Access::Admin] {
+            assert!(local_reply(&assessment, access, caller, &step_up()).is_some(), "{access:?}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Scenarios of refusals, to the last byte: what each kind of client is told. When something is refused at all, is the
+//! other scenarios' business.
+
+use super::{Expected, Scenario, Story};
+use serde_json::{Value, json};
+
+pub fn all() -> Vec<Scenario> {
+    vec![challenges(), entra_answers(), plain_browser(), restricted(), stopped_grpc(), admin_is_off()]
+}
+
+const RFC_9470: &str = "Bearer error=\"insufficient_user_authentication\", \
+    error_description=\"A different authentication level is required\", acr_values=\"urn:mfa\", max_age=\"300\"";
+
+fn told(status: u16, action: &'static str, headers: &[(&'static str, &str)], body: &str) -> Expected {
+    let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    Expected { status: Some(status), action: Some(action), headers, body: Some(body.to_owned()), ..Expected::default() }
+}
+
+fn problem(status: u16, action: &str, title: &str, detail: &str, extra: &str) -> String {
+    format!(
+        "{{\"type\":\"urn:session-risk:{action}\",\"title\":\"{title}\",\"status\":{status},\"detail\":\"{detail}\",\
+         \"action\":\"{action}\"{extra}}}"
+    )
+}
+
+const AGAIN: (&str, &str) = (
+    "Authentication required",
+    "This request needs a fresh or stronger authentication. Authenticate again, then repeat it.",
+);
+const READ_ONLY: (&str, &str) = (
+    "Session is read-only",
+    "This session is limited to reading. Reads are still answered; writes, exports and administration are not.",
+);
+
+fn policy(when: Value, then: Value, step_up: Value) -> Value {
+    json!({"rules": [{"name": "always", "when": when, "then": then}], "step_up": step_up})
+}
+
+fn dialects() -> Value {
+    json!({
+        "acr_values": "urn:mfa",
+        "entra": {"authorization_uri": "https://login.example/common/oauth2/authorize", "acrs": "c1"},
+        "mcp": {"scope": "tools:read tools:write", "resource_metadata": "https://mcp.example/.well-known/oauth-protected-resource"},
+        "redirect": "https://login.example/?acr=urn:mfa&return_to={path}",
+    })
+}
+
+fn call(tool: &str) -> String {
+    json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {"name": tool}}).to_string()
+}
+
+fn challenges() -> Scenario {
+    let mut story = Story::new(
+        "a step-up is put in the words of each caller",
+        policy(json!({"access": ["admin", "export", "read"]}), json!("step_up"), dialects()),
+    );
+    let body = problem(401, "step_up", AGAIN.0, AGAIN.1, "");
+    let json = ("content-type", "application/problem+json");
+    let plain = told(401, "step_up", &[("www-authenticate", RFC_9470), json, ("cache-control", "no-store")], &body);
+    story.home().with("x-api-key", "dialects");
+    story.step("POST", "/admin/users", String::new(), Some(plain.clone()));
+
+    let page = "https://login.example/?acr=urn:mfa&return_to=%2Fadmin%2Fusers%3Fpage%3D2%26q%3D1%25202";
+    let sent = told(302, "step_up", &[("location", page), ("www-authenticate", ""), ("cache-control", "no-store")], "");
+    story.with("accept", "text/html,application/xhtml+xml;q=0.9");
+    story.step("GET", "/admin/users?page=2&q=1%202", String::new(), Some(sent));
+    let away =
+        told(302, "step_up", &[("location", "https://login.example/?acr=urn:mfa&return_to=%2Fevil.example")], "");
+    story.step("GET", "//evil.example", String::new(), Some(away));
+    story.step("POST", "/admin/users", String::new(), Some(plain.clone()));
+    story.with("accept", "*/*").step("GET", "/admin/users", String::new(), Some(plain.clone()));
+
+    let claims = "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19";
+    let entra = format!(
+        "Bearer realm=\"\", authorization_uri=\"https://login.example/common/oauth2/authorize\", \
+         error=\"insufficient_claims\", claims=\"{claims}\""
+    );
+    let entra = told(401, "step_up", &[("www-authenticate", &entra), json], &body);
+    for (capabilities, expected) in [
+        (json!(["cp1"]), entra.clone()),
+        (json!(["ae", "cp1"]), entra.clone()),
+        (json!("cp1"), entra),
+        (json!(["cp12"]), plain.clone()),
+        (json!([]), plain.clone()),
+    ] {
+        story.token(json!({"sid": "entra", "xms_cc": capabilities}));
+        story.step("POST", "/admin/users", String::new(), Some(expected));
+    }
+
+    let scope = "Bearer error=\"insufficient_scope\", scope=\"tools:read tools:write\", \
+                 resource_metadata=\"https://mcp.example/.well-known/oauth-protected-resource\"";
+    let error = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":5,\"error\":{{\"code\":40101,\"message\":\"{}: {}\",\"data\":{{\"action\":\"step_up\"}}}}}}",
+        AGAIN.0, AGAIN.1
+    );
+    let mcp = told(403, "step_up", &[("www-authenticate", scope), ("content-type", "application/json")], &error);
+    story.token(json!({"sid": "entra", "xms_cc": ["cp1"]})).step("POST", "/mcp", call("export_all"), Some(mcp));
+
+    let message = format!("{}: {}", AGAIN.0, AGAIN.1);
+    let grpc = [
+        ("grpc-status", "16"),
+        ("grpc-message", message.as_str()),
+        ("content-type", "application/grpc"),
+        ("www-authenticate", RFC_9470),
+    ];
+    story.token(json!({"sid": "grpc"})).with("content-type", "application/grpc+proto");
+    story.step("POST", "/admin/pkg.Service/Do", String::new(), Some(told(200, "step_up", &grpc, "")));
+    story.told()
+}
+
+fn entra_answers() -> Scenario {
+    let mut story = Story::new(
+        "a token with the context that was asked for answers the challenge",
+        json!({
+            "step_up": dialects(),
+        }),
+    );
+    let token = |acrs: Value| json!({"sid": "context", "xms_cc": ["cp1"], "acrs": acrs});
+    story.home().with("user-agent", "curl/8.5.0").token(token(json!([]))).allowed(25, "GET", "/orders/{}");
+    story.from("128.199.70.5", "14061", "SG");
+    let mut asked = told(401, "step_up", &[], "");
+    (asked.body, asked.says) = (None, vec!["insufficient_claims"]);
+    story.step("GET", "/admin/users", String::new(), Some(asked.clone()));
+    story.token(token(json!(["c2", "c11"]))).step("GET", "/admin/users", String::new(), Some(asked));
+    story.token(token(json!(["c2", "c1"]))).allowed(3, "GET", "/admin/users");
+    story.told()
+}
+
+fn plain_browser() -> Scenario {
+    let step_up = json!({"acr_values": "urn:mfa"});
+    let mut story = Story::new(
+        "without a dialect configured everybody is challenged as RFC 9470 says",
+        policy(json!({"access": ["admin", "export"]}), json!("step_up"), step_up),
+    );
+    let challenge = [("www-authenticate", RFC_9470), ("location", "")];
+    let body = problem(401, "step_up", AGAIN.0, AGAIN.1, "");
+    story.home().token(json!({"sid": "plain", "xms_cc": ["cp1"]})).with("accept", "text/html");
+    story.step("DELETE", "/admin/users", String::new(), Some(told(401, "step_up", &challenge, &body)));
+    let mut mcp = told(401, "step_up", &challenge, "");
+    mcp.body = None;
+    story.step("POST", "/mcp", call("export_all"), Some(mcp));
+    story.told()
+}
+
+fn restricted() -> Scenario {
+    let mut story = Story::new(
+        "who may only read is told so, and which tools read",
+        policy(json!({"access": ["write", "export"]}), json!("restrict"), json!({})),
+    );
+    let (title, detail) = READ_ONLY;
+    story.home().with("x-api-key", "restricted").allowed(1, "GET", "/orders/1");
+    let body = problem(403, "restrict", title, detail, ",\"allowed\":[\"read\"]");
+    story.step("POST", "/orders/1", String::new(), Some(told(403, "restrict", &[], &body)));
+    let error = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":5,\"error\":{{\"code\":40301,\"message\":\"{title}: {detail}\",\
+         \"data\":{{\"action\":\"restrict\",\"allowed\":[\"read\"],\"allowed_tools\":[\"get_*\"]}}}}}}"
+    );
+    story.step("POST", "/mcp", call("export_all"), Some(told(403, "restrict", &[], &error)));
+    story.step("POST", "/mcp", call("get_one"), Some(super::allow()));
+    // A gRPC call is a POST. What it does is said by its route.
+    story.with("content-type", "application/grpc");
+    let message = format!("{title}: {detail}");
+    let grpc = [("grpc-status", "7"), ("grpc-message", message.as_str()), ("www-authenticate", "")];
+    story.step("POST", "/pkg.Service/Do", String::new(), Some(told(200, "restrict", &grpc, "")));
+    story.told()
+}
+
+fn stopped_grpc() -> Scenario {
+    let mut story = Story::new(
+        "a suspended gRPC client is told when to come back",
+        policy(json!({"access": ["write"]}), json!({"suspend": {"seconds": 86_400}}), json!({})),
+    );
+    story.home().with("x-api-key", "grpc").with("content-type", "application/grpc");
+    story.scenario.timeless = false;
+    let message = "Session suspended: This session is suspended. Requests are refused for 86400 more seconds.";
+    let grpc = [("grpc-status", "7"), ("grpc-message", message), ("retry-after", "86400")];
+    story.step("POST", "/pkg.Service/Do", String::new(), Some(told(200, "suspend", &grpc, "")));
+    // gRPC-Web reads the HTTP status.
+    story.with("content-type", "application/grpc-web+proto");
+    let web = Expected { body: None, ..told(403, "suspend", &[("grpc-status", "")], "") };
+    story.step("POST", "/pkg.Service/Do", String::new(), Some(web));
+    story.told()
+}
+
+fn admin_is_off() -> Scenario {
+    let mut story = Story::new("without an admin interface its path is a path like any other", json!({}));
+    story.home().with("x-api-key", "admin-off").with("authorization", "Bearer anything");
+    story.allowed(1, "GET", "/session-risk/sessions").allowed(1, "POST", "/session-risk/sessions/-/revoke");
+    story.told()
+}
