@@ -1,5 +1,4 @@
-//! The filter as a proxy-wasm module: the ABI's callbacks on one side, [`Host`] on the other. No decisions here.
-//! The callbacks are our own: the SDK's carry tables and checks for streams and calls that this filter never makes.
+//! The filter as a proxy-wasm module: the SDK's callbacks on one side, [`Host`] on the other. No decisions here.
 
 mod abi;
 
@@ -15,58 +14,14 @@ use crate::{
     time::Timestamp,
 };
 use abi::{Buffer, Map, Metric, Status};
+use proxy_wasm::{
+    traits::{Context, HttpContext, RootContext},
+    types::{Action, ContextType},
+};
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     rc::Rc,
 };
-
-/// What a callback tells the host to do next, by the ABI's numbers.
-const CONTINUE: u32 = 0;
-const PAUSE: u32 = 1;
-
-/// Everything that the host knows of by number. Nothing is borrowed while a callback runs, so a host that calls back
-/// from within a call finds its contexts.
-#[derive(Default)]
-struct Contexts {
-    plugins: RefCell<BTreeMap<u32, Rc<Plugin>>>,
-    requests: RefCell<BTreeMap<u32, Rc<Request>>>,
-}
-
-fn contexts() -> Rc<Contexts> {
-    thread_local! { static CONTEXTS: Rc<Contexts> = Rc::default(); }
-    CONTEXTS.with(Rc::clone)
-}
-
-impl Contexts {
-    fn plugin(&self, id: u32) -> Option<Rc<Plugin>> {
-        self.plugins.try_borrow().ok()?.get(&id).map(Rc::clone)
-    }
-
-    fn request(&self, id: u32) -> Option<Rc<Request>> {
-        self.requests.try_borrow().ok()?.get(&id).map(Rc::clone)
-    }
-
-    /// `root` is 0 for a root context, else the one that a request belongs to.
-    fn create(&self, id: u32, root: u32) {
-        if root == 0 {
-            let Ok(mut plugins) = self.plugins.try_borrow_mut() else { return };
-            plugins.insert(id, Rc::default());
-        } else if let Some(plugin) = self.plugin(root)
-            && let Ok(mut requests) = self.requests.try_borrow_mut()
-        {
-            let shared = Rc::clone(&plugin.shared);
-            requests.insert(id, Rc::new(Request { id, shared, stream: Rc::default() }));
-        }
-    }
-
-    fn delete(&self, id: u32) {
-        if let (Ok(mut requests), Ok(mut plugins)) = (self.requests.try_borrow_mut(), self.plugins.try_borrow_mut()) {
-            requests.remove(&id);
-            plugins.remove(&id);
-        }
-    }
-}
 
 /// How often waiting updates are run again and overdue bodies are looked for, in milliseconds.
 const TICK: u32 = 500;
@@ -99,8 +54,10 @@ struct Plugin {
     shared: Rc<Shared>,
 }
 
-impl Plugin {
-    fn configure(&self) -> bool {
+impl Context for Plugin {}
+
+impl RootContext for Plugin {
+    fn on_configure(&mut self, _size: usize) -> bool {
         let text = abi::buffer(Buffer::PluginConfiguration, CONFIG_BYTES).ok().flatten().unwrap_or_default();
         self.define_metrics();
         let Ok(metrics) = self.shared.metrics.try_borrow() else { return false };
@@ -126,11 +83,21 @@ impl Plugin {
         }
     }
 
-    fn tick(&self) {
+    fn on_tick(&mut self) {
         self.shared.with(|root, gateway| root.tick(gateway));
         self.resume_overdue();
     }
 
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Request { id, shared: Rc::clone(&self.shared), stream: Rc::default() }))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+impl Plugin {
     fn define_metrics(&self) {
         let Ok(mut metrics) = self.shared.metrics.try_borrow_mut() else { return };
         if metrics.is_empty() {
@@ -185,9 +152,11 @@ struct Request {
     stream: Rc<RefCell<Stream>>,
 }
 
+impl Context for Request {}
+
 impl Request {
     /// Steps the stream. What cannot be stepped goes on unscored.
-    fn step(&self, step: impl FnOnce(Stream, &mut Root, &mut Gateway<'_>) -> (Stream, Flow)) -> u32 {
+    fn step(&self, step: impl FnOnce(Stream, &mut Root, &mut Gateway<'_>) -> (Stream, Flow)) -> Action {
         let flow = self.shared.with(|root, gateway| {
             let Ok(mut slot) = self.stream.try_borrow_mut() else { return Flow::Continue };
             let (next, flow) = step(std::mem::take(&mut *slot), root, gateway);
@@ -195,8 +164,8 @@ impl Request {
             flow
         });
         match flow {
-            None | Some(Flow::Continue) => CONTINUE,
-            Some(Flow::Pause | Flow::Replied) => PAUSE,
+            None | Some(Flow::Continue) => Action::Continue,
+            Some(Flow::Pause | Flow::Replied) => Action::Pause,
         }
     }
 }
@@ -223,8 +192,10 @@ impl Request {
             *blob = serialised(&all);
         });
     }
+}
 
-    fn request_headers(&self, end_of_stream: bool) -> u32 {
+impl HttpContext for Request {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let Ok(mut blob) = abi::header_pairs(Map::Request) else {
             return self.step(|_, root, gateway| Stream::headers_unavailable(root, gateway));
         };
@@ -237,7 +208,7 @@ impl Request {
         action
     }
 
-    fn request_body(&self, size: usize, end_of_stream: bool) -> u32 {
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         if size > 0 {
             self.shared.bodies.set(true);
         }
@@ -247,7 +218,7 @@ impl Request {
         })
     }
 
-    fn response_headers(&self) {
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let wanted = self.stream.try_borrow().ok().and_then(|stream| stream.wants_response());
         if let Some(wanted) = wanted {
             let number = |name| -> Option<u64> {
@@ -260,9 +231,10 @@ impl Request {
                 (stream.response_headers(root, gateway, Outcome { status, bytes }), Flow::Continue)
             });
         }
+        Action::Continue
     }
 
-    fn log(&self) {
+    fn on_log(&mut self) {
         // Lets go of a stream that was reset while it waited.
         if let Ok(mut stream) = self.stream.try_borrow_mut() {
             *stream = Stream::Finished;

@@ -1,11 +1,10 @@
-//! The proxy-wasm ABI 0.2.1: the calls that this filter makes, as plain functions that cannot panic, and the callbacks
-//! that hosts make. The only file with `unsafe`.
+//! The proxy-wasm ABI 0.2.1 calls that this filter makes, as plain functions that cannot panic. The only file with
+//! `unsafe`.
 //!
 //! The SDK's own wrappers panic on statuses that an unusual host may return and on header bytes that a client chooses,
 //! and a panic takes the whole worker down. Here every status comes back as a value.
 #![expect(unsafe_code, reason = "host calls pass pointers")]
 
-use super::{CONTINUE, contexts};
 use std::ptr::null_mut;
 
 /// A status other than 0, as the host gave it.
@@ -113,8 +112,8 @@ fn take(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8>, S
     if data.is_null() || length == 0 {
         return Ok(Vec::new());
     }
-    // SAFETY: the host allocated `length` bytes through `proxy_on_memory_allocate`, which takes them from
-    // this allocator with exactly that capacity, and gave up the pointer.
+    // SAFETY: the host allocated `length` bytes through `proxy_on_memory_allocate`, the SDK's export, which takes them
+    // from this allocator with exactly that capacity, and gave up the pointer.
     Ok(unsafe { Vec::from_raw_parts(data, length, length) })
 }
 
@@ -258,95 +257,6 @@ pub(super) fn record_metric(id: u32, value: u64) -> Result<(), Status> {
     check(unsafe { proxy_record_metric(id, value) })
 }
 
-/// The other half of the ABI: what a host calls. Each looks its context up and runs it; an id that is not known does
-/// nothing, so that no host can make the module trap by asking.
-mod exports {
-    use super::{CONTINUE, contexts};
-
-    unsafe extern "C" {
-        fn __wasm_call_ctors();
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn _initialize() {
-        // SAFETY: the host calls this once, before anything else.
-        unsafe { __wasm_call_ctors() }
-    }
-
-    /// Memory for the host to write into; `take` gives it back.
-    #[unsafe(no_mangle)]
-    extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
-        Box::into_raw(Box::<[u8]>::new_uninit_slice(size)).cast()
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn proxy_on_context_create(id: u32, root: u32) {
-        contexts().create(id, root);
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn proxy_on_configure(id: u32, _size: usize) -> u32 {
-        u32::from(contexts().plugin(id).is_some_and(|plugin| plugin.configure()))
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn proxy_on_tick(id: u32) {
-        contexts().plugin(id).inspect(|plugin| plugin.tick());
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn proxy_on_request_headers(id: u32, _count: usize, end_of_stream: u32) -> u32 {
-        contexts().request(id).map_or(CONTINUE, |request| request.request_headers(end_of_stream != 0))
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn proxy_on_request_body(id: u32, size: usize, end_of_stream: u32) -> u32 {
-        contexts().request(id).map_or(CONTINUE, |request| request.request_body(size, end_of_stream != 0))
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn proxy_on_response_headers(id: u32, _count: usize, _end_of_stream: u32) -> u32 {
-        contexts().request(id).inspect(|request| request.response_headers());
-        CONTINUE
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn proxy_on_log(id: u32) {
-        contexts().request(id).inspect(|request| request.log());
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn proxy_on_delete(id: u32) {
-        contexts().delete(id);
-    }
-
-    /// Callbacks that some host may look for, and that have nothing to do here.
-    macro_rules! idle {
-        ($($name:ident($($arg:ident),*) $(-> $result:literal)?;)*) => {
-            $(idle! { one $name($($arg),*) $(-> $result)? })*
-        };
-        (one $name:ident($($arg:ident),*) -> $result:literal) => {
-            #[unsafe(no_mangle)]
-            extern "C" fn $name($($arg: u32),*) -> u32 {
-                $(let _ = $arg;)*
-                $result
-            }
-        };
-        (one $name:ident($($arg:ident),*)) => {
-            #[unsafe(no_mangle)]
-            extern "C" fn $name($($arg: u32),*) {
-                $(let _ = $arg;)*
-            }
-        };
-    }
-    idle! {
-        proxy_abi_version_0_2_1();
-        proxy_on_vm_start(id, size) -> 1;
-        proxy_on_done(id) -> 1;
-        proxy_on_request_trailers(id, count) -> 0;
-        proxy_on_response_body(id, size, end_of_stream) -> 0;
-        proxy_on_response_trailers(id, count) -> 0;
-        proxy_on_http_call_response(id, token, headers, size, trailers);
-        proxy_on_queue_ready(id, queue);
-    }
-}
+proxy_wasm::main! {{
+    proxy_wasm::set_root_context(|_| Box::new(super::Plugin::default()));
+}}
