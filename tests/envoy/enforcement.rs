@@ -223,7 +223,7 @@ fn grpc_over_http_2_ends_with_its_status_in_the_headers() {
             "-H",
             "te: trailers",
         ])
-        .args(["-H", "content-type: application/grpc", "--data-binary", "x", &url])
+        .args(["-H", "content-type: application/grpc", "-X", "POST", &url])
         .output()
         .unwrap();
     assert!(output.status.success(), "curl: {}", String::from_utf8_lossy(&output.stderr));
