@@ -164,9 +164,9 @@ fn settle(session: &mut Session, facts: &Facts, decision: &Decision, now: Timest
     let standing = &mut session.standing;
     match decision.action {
         Action::Allow => {
-            let sum = signal::behaviour::export_sum(&session.baseline, facts);
-            session.baseline.export_sum = if sum >= signal::behaviour::EXPORT_ALARM { 0 } else { sum };
-            session.baseline.target_sum = signal::behaviour::target_sum(&session.baseline, facts);
+            let sum = signal::fanout::export_sum(&session.baseline, facts);
+            session.baseline.export_sum = if sum >= signal::fanout::EXPORT_ALARM { 0 } else { sum };
+            session.baseline.target_sum = signal::fanout::target_sum(&session.baseline, facts);
             session.baseline.error_sum =
                 session.baseline.error_sum.saturating_add(signal::probing::repeat(&session.baseline, facts));
             session.baseline.learn(facts);

@@ -1,11 +1,12 @@
 //! What a detector can say: the kinds of signal, their catalogue, and one request's worth of them.
 //! The detectors are in `signal/`, one file for one thing to look at. They read the baseline and change nothing.
 
-pub mod behaviour;
 pub mod binding;
 pub mod continuity;
 pub mod device;
+pub mod fanout;
 pub mod identity;
+pub mod mix;
 pub mod network;
 pub mod privilege;
 pub mod probing;
@@ -369,7 +370,8 @@ pub fn detect(scene: Scene<'_>) -> Signals {
     binding::detect(scene, &mut signals);
     continuity::detect(scene, &mut signals);
     privilege::detect(scene, &mut signals);
-    behaviour::detect(scene, &mut signals);
+    fanout::detect(scene, &mut signals);
+    mix::detect(scene, &mut signals);
     probing::detect(scene, &mut signals);
     identity::detect(scene, &mut signals);
     signals
