@@ -241,6 +241,7 @@ impl Baseline {
         self.tier = self.tier.max(action.tier);
         self.mix.learn(category(action.access, action.tier), self.requests);
         self.learn_rhythm(facts);
+        self.hours |= hour_bit(facts.now);
         if let Some((byte, bit)) = action.target.map(target_bit)
             && let Some(slot) = self.targets.get_mut(byte)
         {
@@ -458,6 +459,11 @@ impl Mix {
 fn target_bit(target: u32) -> (usize, u8) {
     let [low, high, ..] = target.to_le_bytes();
     (usize::from(low) % TARGET_BYTES, 1u8.wrapping_shl(u32::from(high)))
+}
+
+/// The hour of the day (UTC), as a bit of [`Baseline::hours`].
+pub fn hour_bit(now: Timestamp) -> u32 {
+    1u32.wrapping_shl(now.seconds() / 3600 % 24)
 }
 
 /// 16 bits of an endpoint's digest, never 0.

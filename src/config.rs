@@ -56,6 +56,10 @@ pub struct Config {
     pub step_up: StepUp,
     /// The admin interface, where there is one.
     pub admin: Option<Admin>,
+    /// Where the window of a just-in-time grant is, if one is needed.
+    pub grant: Option<Window>,
+    /// The words in which the upstream reports a session, if it does.
+    pub reported: Option<Reported>,
     /// Where sessions are kept.
     pub table: TableSettings,
     /// What happens to a request that cannot be assessed.
@@ -249,6 +253,43 @@ pub enum PostureSource {
     Header(HeaderId),
     /// A claim.
     Claim(ClaimId),
+}
+
+/// Where the window of a just-in-time grant is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its start, in seconds since the epoch; `None` has begun.
+    pub from: Option<ClaimId>,
+    /// Its end.
+    pub until: ClaimId,
+    /// Lowest tier that needs it.
+    pub tier: Tier,
+}
+
+impl Window {
+    /// Whether this claim says when it begins or ends.
+    pub fn reads(&self, claim: ClaimId) -> bool {
+        self.from == Some(claim) || self.until == claim
+    }
+}
+
+/// The words in which the upstream reports a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// Each with its points.
+    pub words: Vec<(String, u8)>,
+}
+
+impl Reported {
+    /// What a header's value comes to: the points of its strongest word, and whether every word is known.
+    pub fn points(&self, value: &[u8]) -> (u8, bool) {
+        let known =
+            |word: &[u8]| self.words.iter().find(|(other, _)| other.as_bytes() == word).map(|(_, points)| *points);
+        value
+            .split(|byte| *byte == b',')
+            .map(|word| known(word.trim_ascii()))
+            .fold((0, true), |(most, all), points| (most.max(points.unwrap_or(0)), all && points.is_some()))
+    }
 }
 
 /// A class of tools.

@@ -6,7 +6,7 @@ use crate::{
     policy::{self, Action, Decision, Mode, Question, Rule},
     score::{Contributions, Level, Score, Thresholds},
     session::{Sanction, Session},
-    signal::{self, Group, Scene, Signal, Signals, Weights},
+    signal::{self, Group, Kind, Limits, Scene, Signals, Weights},
     time::{Span, Timestamp},
 };
 
@@ -15,6 +15,8 @@ use crate::{
 pub struct Engine {
     /// Weight of each kind of signal.
     pub weights: Weights,
+    /// What sessions may do at most.
+    pub limits: Limits,
     /// Where the levels begin.
     pub thresholds: Thresholds,
     /// The policy, first match wins.
@@ -53,11 +55,15 @@ impl Engine {
         end_suspension(&mut session, now);
 
         let fresh = self.authenticated_in_session(&session, now) || self.stepped_up(&session, now);
-        let scene = Scene { facts, baseline: &session.baseline, weights: &self.weights, fresh };
+        let (baseline, created) = (&session.baseline, session.created);
+        let scene = Scene { facts, baseline, weights: &self.weights, limits: &self.limits, created, fresh };
         let signals = signal::detect(scene);
         let dated = dated(&session, now);
         signals.iter().for_each(|signal| session.evidence.absorb(signal, dated));
         session.baseline.hear_posture(facts);
+        if facts.device.posture.is_some() {
+            session.evidence.clear(|line| line.kind == Kind::PostureStale);
+        }
         if session.baseline.posture == Some(Posture::Compliant) {
             session.restore_posture();
         }
@@ -72,18 +78,23 @@ impl Engine {
         Assessment { score, level, contributions, signals, decision, session }
     }
 
-    /// Learns how the upstream answered a forwarded request. The signal, if any, counts from the next request on.
-    pub fn observe(&self, facts: &Facts, outcome: &Outcome, session: &mut Session, now: Timestamp) -> Option<Signal> {
+    /// Learns how the upstream answered a forwarded request. What that raises counts from the next request on.
+    pub fn observe(&self, facts: &Facts, outcome: &Outcome, session: &mut Session, now: Timestamp) -> Signals {
         let now = now.max(session.seen);
         session.baseline.learn_outcome(outcome, &facts.action, now);
-        let signal = signal::probing::observe(&mut session.baseline, outcome, facts, &self.weights)?;
-        session.evidence.absorb(&signal, dated(session, now));
-        Some(signal)
+        let mut signals = Signals::default();
+        if let Some(signal) = signal::probing::observe(&mut session.baseline, outcome, facts, &self.weights) {
+            signals.raise(signal);
+        }
+        signals.raise(signal::reported::observe(outcome, &self.weights));
+        let dated = dated(session, now);
+        signals.iter().for_each(|signal| session.evidence.absorb(signal, dated));
+        signals
     }
 
     /// Whether [`Engine::observe`] would change a session without suspicion: most answers need no write.
     pub fn worth_observing(facts: &Facts, outcome: &Outcome) -> bool {
-        facts.action.step_up || signal::probing::suspicious(outcome, facts)
+        facts.action.step_up || outcome.reported > 0 || signal::probing::suspicious(outcome, facts)
     }
 
     fn decide(&self, facts: &Facts, session: &Session, signals: &Signals, score: Score, now: Timestamp) -> Decision {
@@ -164,9 +175,9 @@ fn settle(session: &mut Session, facts: &Facts, decision: &Decision, now: Timest
     let standing = &mut session.standing;
     match decision.action {
         Action::Allow => {
-            let sum = signal::behaviour::export_sum(&session.baseline, facts);
-            session.baseline.export_sum = if sum >= signal::behaviour::EXPORT_ALARM { 0 } else { sum };
-            session.baseline.target_sum = signal::behaviour::target_sum(&session.baseline, facts);
+            let sum = signal::fanout::export_sum(&session.baseline, facts);
+            session.baseline.export_sum = if sum >= signal::fanout::EXPORT_ALARM { 0 } else { sum };
+            session.baseline.target_sum = signal::fanout::target_sum(&session.baseline, facts);
             session.baseline.error_sum =
                 session.baseline.error_sum.saturating_add(signal::probing::repeat(&session.baseline, facts));
             session.baseline.learn(facts);

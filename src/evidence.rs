@@ -179,6 +179,7 @@ const fn group_index(group: Group) -> usize {
         Group::Privilege => 2,
         Group::Behaviour => 3,
         Group::Identity => 4,
+        Group::Reported => 5,
     }
 }
 

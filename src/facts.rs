@@ -193,6 +193,8 @@ pub struct Grant {
     pub scope_size: u8,
     /// Whether the tool called is one that the token declares; `None` when it declares none.
     pub tool_declared: Option<bool>,
+    /// The request needs a just-in-time window, and the token states none that is open.
+    pub outside_window: bool,
 }
 
 /// What a request asks for.
@@ -253,10 +255,12 @@ pub struct Facts {
 }
 
 /// What the upstream made of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// HTTP status.
     pub status: u16,
     /// Bytes of the body where stated, else 0.
     pub bytes: u64,
+    /// Points that the upstream itself reports against the session.
+    pub reported: u8,
 }

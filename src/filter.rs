@@ -12,7 +12,10 @@ use crate::{
     root::{Before, Kept, Root, Work},
     time::Timestamp,
 };
-use crate::{config::OnFailure, policy::Action};
+use crate::{
+    config::{Config, OnFailure},
+    policy::Action,
+};
 
 /// Where a stream stands.
 #[derive(Debug, Default)]
@@ -33,12 +36,19 @@ pub enum Stream {
     Finished,
 }
 
-/// What of an answer is of interest, besides its status.
+/// What of an answer is of interest: reading it costs host calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
+    /// Its status.
+    pub status: bool,
     /// The length of its body.
     pub length: bool,
+    /// The upstream's own report, which clients must not see, whatever became of the request.
+    pub report: bool,
 }
+
+/// The response header in which the upstream reports a session.
+pub const REPORT: &str = "x-session-risk-signal";
 
 /// A request that was forwarded.
 #[derive(Debug)]
@@ -138,10 +148,22 @@ impl Stream {
         if let Self::AwaitingBody { since, .. } = self { Some(*since) } else { None }
     }
 
-    /// What of the upstream's answer is of interest: reading it costs host calls.
-    pub fn wants_response(&self) -> Option<Wanted> {
-        let Self::Forwarded(forwarded) = self else { return None };
-        Some(Wanted { length: forwarded.facts.action.access == Access::Export })
+    /// What of the upstream's answer is of interest.
+    pub fn wants_response(&self, config: &Config) -> Wanted {
+        let forwarded = if let Self::Forwarded(forwarded) = self { Some(forwarded) } else { None };
+        let length = forwarded.is_some_and(|forwarded| forwarded.facts.action.access == Access::Export);
+        Wanted { status: forwarded.is_some(), length, report: config.reported.is_some() }
+    }
+
+    /// The upstream's report: takes it out of the answer, and gives the points that its words stand for.
+    pub fn report(root: &Root, host: &mut dyn Host, words: &[u8]) -> u8 {
+        host.apply(Effect::RemoveResponseHeader(REPORT));
+        let Some(reported) = &root.config().reported else { return 0 };
+        let (points, known) = reported.points(words);
+        if !known {
+            host.apply(Effect::Count(Counter::Malformed, 1));
+        }
+        points
     }
 
     /// The upstream's answer.
@@ -152,7 +174,7 @@ impl Stream {
         }
         let Self::Forwarded(forwarded) = self else { return self };
         let Forwarded { facts, admitted, suspicious } = *forwarded;
-        if let Some(signal) = root.answered(host, &facts, admitted, suspicious, outcome) {
+        for signal in root.answered(host, &facts, admitted, suspicious, outcome).iter() {
             host.apply(Effect::Count(Counter::Signal(signal.kind.number()), 1));
         }
         Self::Finished

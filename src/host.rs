@@ -9,6 +9,8 @@ pub enum Effect<'a> {
     SetRequestHeader(&'a str, &'a str),
     /// Removes every copy of a request header.
     RemoveRequestHeader(&'a [u8]),
+    /// Removes every copy of a response header.
+    RemoveResponseHeader(&'a str),
     /// Answers the request instead of forwarding it.
     Reply(&'a LocalReply),
     /// Sets a filter state value that the access log can read.

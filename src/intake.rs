@@ -4,14 +4,14 @@
 
 mod call;
 mod caller;
-mod degrees;
 mod log;
+mod text;
 
 pub use call::{McpCall, call_of_body, call_of_headers, call_of_metadata, contradicts};
 pub use caller::{Asker, asker, request_id};
 
 use crate::{
-    config::{ActorRule, ClaimId, ClientAddress, Config, Payload, PostureSource, Source, SourceWord},
+    config::{ActorRule, ClaimId, ClientAddress, Config, Payload, PostureSource, Source, SourceWord, Window},
     facts::{
         Access, Action, Actor, Binding, Country, Device, Facts, Grant, IdentityFlaws, Location, Network, NetworkKind,
         SessionKey, Tier, client,
@@ -24,8 +24,7 @@ use crate::{
     },
     time::Timestamp,
 };
-use base64::Engine as _;
-use degrees::hundredths;
+use text::{base64url_of_hex, hundredths};
 
 /// Reads a property of the connection or of the request's metadata.
 pub type Property<'a> = &'a mut dyn FnMut(&[&str]) -> Option<Vec<u8>>;
@@ -100,7 +99,7 @@ pub fn read(
         flaws,
         network: reader.network(),
         device: reader.device(),
-        grant: reader.grant(tool),
+        grant: reader.grant(tool, action.tier, now),
         action,
         selected,
     };
@@ -148,10 +147,12 @@ impl Reader<'_, '_> {
                 }
             }
             Some(Payload::Metadata(name)) => {
-                for (slot, path) in self.claims.iter_mut().zip(&session.claims) {
+                for (index, (slot, path)) in self.claims.iter_mut().zip(&session.claims).enumerate() {
                     let mut keys = vec!["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", name.as_str()];
                     keys.extend(path.names());
-                    *slot = (self.property)(&keys).and_then(|value| metadata_value(&value, path.names().last()));
+                    let number = matches!(path.names().last(), Some("auth_time" | "iat" | "exp"))
+                        || self.config.grant.is_some_and(|window| window.reads(ClaimId(index)));
+                    *slot = (self.property)(&keys).and_then(|value| metadata_value(&value, number));
                     self.payload |= slot.is_some();
                 }
             }
@@ -339,7 +340,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn grant(&self, tool: Option<&str>) -> Grant {
+    fn grant(&self, tool: Option<&str>, tier: Tier, now: Timestamp) -> Grant {
         let (config, standard) = (self.config, self.config.session.standard);
         let wanted = config.step_up.acr_values.as_deref().unwrap_or_default();
         let acr_satisfied =
@@ -359,7 +360,14 @@ impl Reader<'_, '_> {
             scope: scope.map(|_| digest.max(1)),
             scope_size: u8::try_from(entries().count()).unwrap_or(u8::MAX),
             tool_declared: tool.filter(|_| declares).map(|tool| tools.any(|declared| declared == tool)),
+            outside_window: config.grant.is_some_and(|window| tier >= window.tier && !self.is_open(window, now)),
         }
+    }
+
+    /// Whether the token states a window and it is open. What cannot be read as a time opens nothing.
+    fn is_open(&self, window: Window, now: Timestamp) -> bool {
+        let begun = window.from.is_none_or(|claim| self.seconds(claim).is_some_and(|from| from <= now.seconds()));
+        begun && self.seconds(window.until).is_some_and(|until| now.seconds() < until)
     }
 
     fn action(&self, target: &Target<'_>, call: Option<&McpCall>) -> (Action, u64) {
@@ -442,23 +450,13 @@ fn keep(slot: &mut Option<ClaimValue>, claim: Claim<'_>) {
     }
 }
 
-/// A claim out of dynamic metadata: text as it is, a number as eight bytes of a little-endian double. Only names that
-/// are known to hold a number are read as one, since eight bytes may be text too.
-fn metadata_value(value: &[u8], name: Option<&str>) -> Option<ClaimValue> {
-    if let (Some("auth_time" | "iat" | "exp"), Ok(bytes)) = (name, <[u8; 8]>::try_from(value)) {
+/// A claim out of dynamic metadata: text as it is, a number as eight bytes of a little-endian double. Only claims that
+/// are known to hold a `number` are read as one, since eight bytes may be text too.
+fn metadata_value(value: &[u8], number: bool) -> Option<ClaimValue> {
+    if let (true, Ok(bytes)) = (number, <[u8; 8]>::try_from(value)) {
         let number = f64::from_le_bytes(bytes);
         #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates, and NaN gives 0")]
         return Some(ClaimValue::Number(number as i64));
     }
     String::from_utf8(value.to_vec()).ok().map(ClaimValue::Text)
-}
-
-fn base64url_of_hex(hex: &[u8]) -> Option<String> {
-    let bytes: Option<Vec<u8>> = hex
-        .chunks(2)
-        .map(|pair| {
-            std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2).and_then(|p| u8::from_str_radix(p, 16).ok())
-        })
-        .collect();
-    Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes?))
 }

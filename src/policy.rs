@@ -242,6 +242,8 @@ pub fn default_rules() -> Vec<Rule> {
     [
         // Hard criteria first: true whatever the score.
         ("out-of-scope", raised(Kind::OutOfScope, any), Deny),
+        ("outside-grant", raised(Kind::OutsideGrant, any), Deny),
+        ("over-budget", raised(Kind::WriteBudget, any), Deny),
         ("two-credentials", raised(Kind::DuplicateIdentity, any), Deny),
         ("device-not-compliant-sensitive", When { tier: Tier::Sensitive, ..not_compliant }, StepUp),
         ("device-not-compliant", not_compliant, Restrict),

@@ -114,7 +114,7 @@ impl Replay {
         let forwarded = assessment.decision.effective().forwards(facts.action.access);
         if let Some(status) = record.status.filter(|_| forwarded) {
             let suspicious = assessment.session.baseline.error_sum > 0;
-            let outcome = Outcome { status, bytes: record.bytes_out };
+            let outcome = Outcome { status, bytes: record.bytes_out, ..Outcome::default() };
             self.root.answered(&mut self.host, &facts, before.admitted, suspicious, outcome);
         }
         Some(Step { facts, assessment })
@@ -231,6 +231,8 @@ pub fn gateway_config(mut config: Value) -> Value {
     put(&mut config, "device", json!({ "posture": { "header": "x-device-posture" } }));
     // Nobody reads a log of the replay's own.
     put(&mut config, "log_fields", json!(false));
+    // No log says when a token's grant was open; without that, every privileged request would be outside of it.
+    put(&mut config, "grant", Value::Null);
     config
 }
 

@@ -14,7 +14,7 @@ use crate::{
         local::LocalStore,
         table::{self, Rank, Step, Store, StoreError, Update},
     },
-    signal::Signal,
+    signal::Signals,
     time::{Span, Timestamp},
 };
 use std::collections::VecDeque;
@@ -57,8 +57,8 @@ pub struct Before {
 pub enum Kept {
     /// A request was assessed.
     Assessed(Assessment, Before),
-    /// An answer was learned, with the signal that it raised.
-    Observed(Option<Signal>),
+    /// An answer was learned, with what it raised.
+    Observed(Signals),
     /// The session that an operator asked for, as it is now.
     Found(Option<Session>),
     /// The table could not be read.
@@ -161,22 +161,17 @@ impl Root {
         admitted: bool,
         suspicious: bool,
         outcome: Outcome,
-    ) -> Option<Signal> {
+    ) -> Signals {
         let accepted = !matches!(outcome.status, 401 | 403);
-        if !admitted {
-            if accepted {
-                let now = host.now();
-                self.keep(host, &Work::Admit(*facts, outcome, now));
-            }
-            return None;
-        }
-        if !suspicious && !Engine::worth_observing(facts, &outcome) {
-            return None;
+        let teaches = if admitted { suspicious || Engine::worth_observing(facts, &outcome) } else { accepted };
+        if !teaches {
+            return Signals::default();
         }
         let now = host.now();
-        match self.keep(host, &Work::Observe(*facts, outcome, now)) {
-            Kept::Observed(signal) => signal,
-            Kept::Assessed(..) | Kept::Found(_) | Kept::Failed => None,
+        let work = if admitted { Work::Observe(*facts, outcome, now) } else { Work::Admit(*facts, outcome, now) };
+        match self.keep(host, &work) {
+            Kept::Observed(signals) => signals,
+            Kept::Assessed(..) | Kept::Found(_) | Kept::Failed => Signals::default(),
         }
     }
 
@@ -247,7 +242,7 @@ impl Root {
                     Step::Write(codec::encode(&session))
                 }
                 Work::Observe(facts, outcome, now) => {
-                    kept = Kept::Observed(None);
+                    kept = Kept::Observed(Signals::default());
                     let Some(mut session) = known else { return Step::Keep };
                     kept = Kept::Observed(engine.observe(facts, outcome, &mut session, *now));
                     Step::Write(codec::encode(&session))

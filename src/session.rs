@@ -165,8 +165,8 @@ impl Session {
         let auth_time = self.standing.auth_time;
         self.evidence.clear(|line| {
             line.at <= auth_time
-                && line.kind != Kind::PostureDegraded
-                && matches!(line.kind.row().group, Group::Network | Group::Device | Group::Privilege | Group::Identity)
+                && !matches!(line.kind, Kind::PostureDegraded | Kind::PostureStale)
+                && line.kind.row().group != Group::Behaviour
         });
     }
 

@@ -1,14 +1,17 @@
 //! What a detector can say: the kinds of signal, their catalogue, and one request's worth of them.
 //! The detectors are in `signal/`, one file for one thing to look at. They read the baseline and change nothing.
 
-pub mod behaviour;
 pub mod binding;
+pub mod cadence;
 pub mod continuity;
 pub mod device;
+pub mod fanout;
 pub mod identity;
+pub mod mix;
 pub mod network;
 pub mod privilege;
 pub mod probing;
+pub mod reported;
 pub mod travel;
 
 use crate::{
@@ -72,10 +75,12 @@ pub enum Group {
     Behaviour = 3,
     /// How they identify themselves.
     Identity = 4,
+    /// What others say of them.
+    Reported = 5,
 }
 
 /// Number of groups.
-pub const GROUPS: usize = 5;
+pub const GROUPS: usize = 6;
 
 /// Where a default weight comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,9 +109,11 @@ pub struct Row {
     pub half_life: Span,
     /// Where the weight comes from.
     pub basis: Basis,
-    /// Why this weight.
+    /// Why this weight. The module has no use for reasons and tags, and no room.
+    #[cfg(not(target_os = "wasi"))]
     pub reason: &'static str,
     /// OWASP NHI 2025, OWASP Agentic 2026 and NIST tags.
+    #[cfg(not(target_os = "wasi"))]
     pub tags: &'static [&'static str],
 }
 
@@ -121,8 +128,13 @@ macro_rules! catalogue {
         /// Every kind, in the order of their numbers.
         pub const CATALOGUE: &[Row] = &[$(Row {
             kind: Kind::$kind, name: $name, group: Group::$group, weight: $weight,
-            half_life: Span::from_minutes($minutes), basis: Basis::$basis, reason: $reason, tags: &[$($tag),*],
+            half_life: Span::from_minutes($minutes), basis: Basis::$basis,
+            #[cfg(not(target_os = "wasi"))] reason: $reason,
+            #[cfg(not(target_os = "wasi"))] tags: &[$($tag),*],
         },)*];
+
+        // A table, not a match: the code of a match would be there once a use.
+        static ROWS: &[Row] = CATALOGUE;
 
         impl Kind {
             /// The kind with this number.
@@ -133,14 +145,6 @@ macro_rules! catalogue {
             /// The number that the session table stores, 1..=31.
             pub const fn number(self) -> u8 {
                 match self { $(Self::$kind => $number,)* }
-            }
-
-            /// The catalogue row.
-            pub const fn row(self) -> Row {
-                match self { $(Self::$kind => Row {
-                    kind: Self::$kind, name: $name, group: Group::$group, weight: $weight,
-                    half_life: Span::from_minutes($minutes), basis: Basis::$basis, reason: $reason, tags: &[$($tag),*],
-                },)* }
             }
         }
     };
@@ -185,6 +189,20 @@ catalogue! {
         "a credential that cannot be parsed beside one that can";
     19 UnfamiliarResource "unfamiliar_resource" Behaviour 5 30 min Measured ["PR.AA-05", "DE.CM"]
         "another client goes on with work that the session never did: .63 of strangers against .19 of owners who moved";
+    20 PostureStale "posture_stale" Device 4 480 min Assumed ["PR.AA-05", "SP800-207-3.3"]
+        "posture was stated in this session and has not been for long: mostly a gap in reporting, so it is weak";
+    21 CadenceShift "cadence_shift" Behaviour 6 30 min Assumed ["NHI2", "DE.CM"]
+        "a machine at an hour of the day at which it never worked in days: .2 of strangers against .05 of owners";
+    22 HumanUseOfService "human_use_of_service" Identity 15 240 min Assumed ["NHI10", "DE.CM"]
+        "a browser uses a machine's credential that only machines used: .3 of strangers against .01 of owners";
+    23 ReuseAcrossNetworks "reuse_across_networks" Network 1 30 min Assumed ["NHI9"]
+        "one machine's credential used from two hosting networks in turn: jobs across clouds do so all day";
+    24 OutsideGrant "outside_grant" Privilege 3 240 min Rule ["NHI5", "ASI03", "PR.AA-05"]
+        "privileged access outside its just-in-time window: a rule denies it, so little is left for the score";
+    25 WriteBudget "write_budget" Privilege 10 240 min Rule ["NHI5", "ASI02", "ASI10"]
+        "more writes or exports than the session's budget: a rule denies them";
+    26 Reported "reported" Reported 25 240 min Assumed ["DE.CM", "RS.AN"]
+        "the application itself reports the session: it knows what happened there";
 }
 
 /// What changed, for the reasons: never an address, never a token.
@@ -226,10 +244,16 @@ pub struct Signal {
 }
 
 /// The signals of one request: at most one a kind, in the order they were raised.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Signals {
-    items: [Option<Signal>; 12],
+    items: [Option<Signal>; CATALOGUE.len()],
     len: usize,
+}
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self { items: [None; CATALOGUE.len()], len: 0 }
+    }
 }
 
 impl Signals {
@@ -260,7 +284,17 @@ impl Signals {
     }
 }
 
+/// Stands in for a row that is not there, which a test rules out.
+#[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
+static FIRST: &Row = &CATALOGUE[0];
+
 impl Kind {
+    /// The catalogue row.
+    pub fn row(self) -> &'static Row {
+        let place = usize::from(self.number()).saturating_sub(1);
+        ROWS.get(place).unwrap_or(FIRST)
+    }
+
     /// This kind's bit in a set of kinds.
     pub const fn bit(self) -> u32 {
         1u32.wrapping_shl(self.number() as u32)
@@ -298,6 +332,32 @@ impl Weights {
     }
 }
 
+/// What the configuration limits, beside weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Silence on posture after which it is stale; zero: never.
+    pub posture_stale: Span,
+    /// What sessions may do in all; each holds.
+    pub budgets: Vec<Budget>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { posture_stale: Span::from_minutes(720), budgets: Vec::new() }
+    }
+}
+
+/// How much a session of an actor may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// The actor.
+    pub actor: Actor,
+    /// Writes and administration.
+    pub writes: Option<u16>,
+    /// Exports.
+    pub exports: Option<u16>,
+}
+
 /// What every detector looks at.
 #[derive(Clone, Copy)]
 pub struct Scene<'a> {
@@ -307,6 +367,10 @@ pub struct Scene<'a> {
     pub baseline: &'a Baseline,
     /// Configured weights.
     pub weights: &'a Weights,
+    /// Configured limits.
+    pub limits: &'a Limits,
+    /// When the session was first seen, in seconds since the epoch.
+    pub created: u32,
     /// The authentication is newer than everything in the ledger.
     pub fresh: bool,
 }
@@ -369,7 +433,9 @@ pub fn detect(scene: Scene<'_>) -> Signals {
     binding::detect(scene, &mut signals);
     continuity::detect(scene, &mut signals);
     privilege::detect(scene, &mut signals);
-    behaviour::detect(scene, &mut signals);
+    fanout::detect(scene, &mut signals);
+    mix::detect(scene, &mut signals);
+    cadence::detect(scene, &mut signals);
     probing::detect(scene, &mut signals);
     identity::detect(scene, &mut signals);
     signals

@@ -219,17 +219,21 @@ impl HttpContext for Request {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let wanted = self.stream.try_borrow().ok().and_then(|stream| stream.wants_response());
-        if let Some(wanted) = wanted {
-            let number = |name| -> Option<u64> {
-                let value = abi::header(Map::Response, name).ok().flatten()?;
-                std::str::from_utf8(&value).ok()?.parse().ok()
-            };
+        let wanted = self.shared.with(|root, _| {
+            let stream = self.stream.try_borrow().ok()?;
+            Some(stream.wants_response(root.config()))
+        });
+        let Some(wanted) = wanted.flatten() else { return Action::Continue };
+        let header = |name| abi::header(Map::Response, name).ok().flatten();
+        let report = if wanted.report { header(filter::REPORT) } else { None };
+        let report = report.and_then(|words| self.shared.with(|root, gateway| Stream::report(root, gateway, &words)));
+        if wanted.status {
+            let number = |name| -> Option<u64> { std::str::from_utf8(&header(name)?).ok()?.parse().ok() };
             let status = number(":status").and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
             let bytes = if wanted.length { number("content-length").unwrap_or(0) } else { 0 };
-            let _ = self.step(|stream, root, gateway| {
-                (stream.response_headers(root, gateway, Outcome { status, bytes }), Flow::Continue)
-            });
+            let outcome = Outcome { status, bytes, reported: report.unwrap_or(0) };
+            let _ =
+                self.step(|stream, root, gateway| (stream.response_headers(root, gateway, outcome), Flow::Continue));
         }
         Action::Continue
     }
@@ -289,6 +293,7 @@ impl Host for Gateway<'_> {
         let _ = match effect {
             Effect::SetRequestHeader(name, value) => abi::set_request_header(name, value),
             Effect::RemoveRequestHeader(name) => abi::remove_request_header(name),
+            Effect::RemoveResponseHeader(name) => abi::remove_response_header(name),
             Effect::Reply(LocalReply { status, details, headers, body }) => {
                 abi::send_local_response(*status, details, body, &serialised(headers))
             }

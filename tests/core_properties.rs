@@ -38,7 +38,12 @@ fn copies() -> impl Strategy<Value = [Session; 3]> {
             for (facts, status, answered) in common.iter().chain(&own) {
                 let mut next = core().assess(facts, session).session;
                 if *answered {
-                    core().observe(facts, &Outcome { status: *status, bytes: 1 << 22 }, &mut next, facts.now);
+                    core().observe(
+                        facts,
+                        &Outcome { status: *status, bytes: 1 << 22, reported: 0 },
+                        &mut next,
+                        facts.now,
+                    );
                 }
                 session = Some(next);
             }
@@ -307,12 +312,12 @@ mod assess {
         }
 
         #[test]
-        fn takes_any_request_of_any_session(session in session(), facts in facts(), when in time(), status in 0..700u16, bytes in any::<u64>()) {
+        fn takes_any_request_of_any_session(session in session(), facts in facts(), when in time(), status in 0..700u16, bytes in any::<u64>(), reported in any::<u8>()) {
             let mut assessment = core().assess(&facts, Some(session));
             prop_assert!(assessment.score.points() <= SCORE_MAX);
             prop_assert!(assessment.session.seen >= session.seen, "a clock that went backwards takes nothing back");
             prop_assert!(assessment.level >= core().thresholds.level(assessment.score));
-            core().observe(&facts, &Outcome { status, bytes }, &mut assessment.session, when);
+            core().observe(&facts, &Outcome { status, bytes, reported }, &mut assessment.session, when);
             let stored = codec::encode(&assessment.session);
             prop_assert!(codec::decode(&stored).is_ok());
         }

@@ -25,9 +25,10 @@ use crate::{
     response::StepUp,
     score::{Score, Thresholds},
     session::table::Geometry,
-    signal::{Decibans, Weights},
     time::Span,
 };
+
+mod signals;
 
 /// Compiles a configuration that was read.
 ///
@@ -54,6 +55,7 @@ impl Compiler<'_> {
         let raw = self.raw;
         let thresholds = self.thresholds();
         let weights = self.weights();
+        let grant = self.grant();
         let session = self.session();
         let network = self.network();
         let device = self.device();
@@ -70,6 +72,7 @@ impl Compiler<'_> {
         Some(Config {
             engine: Engine {
                 weights,
+                limits: self.limits(),
                 thresholds,
                 rules: rules?,
                 mode: mode(&raw.mode),
@@ -90,6 +93,8 @@ impl Compiler<'_> {
             },
             step_up,
             admin,
+            grant: grant?,
+            reported: self.reported(),
             table: TableSettings {
                 name: raw.table.name.0.clone(),
                 geometry: geometry?,
@@ -113,12 +118,6 @@ impl Compiler<'_> {
             high: Score::new(levels.high.0),
             critical: Score::new(levels.critical.0),
         }
-    }
-
-    fn weights(&self) -> Weights {
-        let mut weights = Weights::default();
-        self.raw.weights.0.iter().for_each(|(kind, weight)| weights.set(*kind, Decibans::points(weight.0)));
-        weights
     }
 
     fn header(&mut self, name: &HeaderName, at: &Path<'_>) -> Option<HeaderId> {
@@ -233,6 +232,9 @@ impl Compiler<'_> {
         }
         if matches!(self.raw.device.posture, Some(RawPosture::Claim(_))) {
             needs(&ROOT.member("device").member("posture"));
+        }
+        if self.raw.grant.is_some() {
+            needs(&ROOT.member("grant"));
         }
     }
 

@@ -9,8 +9,11 @@ use super::{
 use crate::{
     facts::{Access, Actor, Tier, device::Posture},
     score::Level,
-    signal::{CATALOGUE, Kind},
+    signal::Kind,
 };
+
+mod signals;
+pub use signals::{Count, RawBudget, RawGrant, RawReported, RawWeights, RawWords, Word};
 
 /// Reads a configuration without compiling it.
 ///
@@ -57,6 +60,12 @@ section! {
         levels: RawLevels = RawLevels::default(),
         /// Weights of signals in points, where they differ from the catalogue's; 0 switches a signal off.
         weights: RawWeights = RawWeights(Vec::new()),
+        /// Just-in-time grants. Absent: nothing needs one.
+        grant: Option<RawGrant> = None,
+        /// How much a session may do in all; every budget of its actor holds.
+        budgets: Vec<RawBudget> = Vec::new(),
+        /// The upstream's own reports, in its response header `x-session-risk-signal`. Absent: not read, and left alone.
+        reported: Option<RawReported> = None,
         /// The policy: first match wins. Absent: the default rules, which cover every actor. An empty list allows all.
         rules: Option<Vec<RawRule>> = None,
         /// How a step-up challenge is worded, and where it is answered.
@@ -131,6 +140,8 @@ section! {
         ja4_header: HeaderName = header("x-ja4"),
         /// Where the posture is: `compliant`, `not-compliant`, or anything else for unknown.
         posture: Option<RawPosture> = None,
+        /// Minutes without a word on posture, in a session that had one, after which it is stale; 0: never.
+        posture_stale_minutes: Silence = Silence(720),
     }
 }
 
@@ -368,6 +379,8 @@ ranged! { /// A number of milliseconds, up to a minute.
 pub struct Milliseconds(u32) in 100..=60_000 }
 ranged! { /// A number of minutes, up to a year.
 pub struct Minutes(u32) in 1..=525_600 }
+ranged! { /// A number of minutes, or 0 for never.
+pub struct Silence(u32) in 0..=525_600 }
 ranged! { /// A body size.
 pub struct BodyBytes(u32) in 1..=1_048_576 }
 ranged! { /// Trusted proxies in front of the gateway.
@@ -432,55 +445,4 @@ fn default_actors() -> Vec<RawActorRule> {
         RawActorRule { claim: Some(claim("gty")), one_of: value("client-credentials"), ..rule(Actor::Service) },
         RawActorRule { claim: Some(claim("idtyp")), one_of: value("app"), ..rule(Actor::Service) },
     ]
-}
-
-/// Weights by the name of their kind.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RawWeights(pub Vec<(Kind, Weight)>);
-
-impl Field for RawWeights {
-    fn read(json: &Json, at: &Path<'_>, problems: &mut Problems) -> Option<Self> {
-        let names: Vec<&str> = CATALOGUE.iter().map(|row| row.name).collect();
-        let members = super::read::members(json, &names, at, problems)?;
-        let read = members.iter().filter_map(|(name, value)| {
-            let weight = Weight::read(value, &at.member(name), problems)?;
-            Some((Kind::from_name(name)?, weight))
-        });
-        Some(Self(read.collect()))
-    }
-    #[cfg(not(target_os = "wasi"))]
-    fn schema() -> serde_json::Value {
-        let of = |row: &crate::signal::Row| {
-            let mut schema = Weight::schema();
-            if let Some(schema) = schema.as_object_mut() {
-                schema.insert("description".to_owned(), row.reason.into());
-                schema.insert("default".to_owned(), row.weight.into());
-            }
-            (row.name.to_owned(), schema)
-        };
-        let properties: serde_json::Map<_, _> = CATALOGUE.iter().map(of).collect();
-        serde_json::json!({"type": "object", "properties": properties, "additionalProperties": false})
-    }
-    #[cfg(not(target_os = "wasi"))]
-    fn write(&self) -> serde_json::Value {
-        let members: serde_json::Map<_, _> =
-            self.0.iter().map(|(kind, weight)| (kind.row().name.to_owned(), weight.write())).collect();
-        members.into()
-    }
-}
-
-impl Field for Kind {
-    fn read(json: &Json, at: &Path<'_>, problems: &mut Problems) -> Option<Self> {
-        let Json::Text(word) = json else { return super::read::expected("a kind of signal", json, at, problems) };
-        let names: Vec<&str> = CATALOGUE.iter().map(|row| row.name).collect();
-        Self::from_name(word).or_else(|| super::read::unknown_word(word, &names, at, problems))
-    }
-    #[cfg(not(target_os = "wasi"))]
-    fn schema() -> serde_json::Value {
-        serde_json::json!({"enum": CATALOGUE.iter().map(|row| row.name).collect::<Vec<_>>()})
-    }
-    #[cfg(not(target_os = "wasi"))]
-    fn write(&self) -> serde_json::Value {
-        self.row().name.into()
-    }
 }

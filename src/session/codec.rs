@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Version of this layout; part of every bucket's header, so that a new layout meets no old bytes.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// Minutes are stored in 24 bits from 2020 on, which lasts until 2051.
 const MINUTES_2020: u32 = 26_297_280;

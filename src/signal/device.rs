@@ -4,9 +4,10 @@
 use crate::{
     facts::device::Posture,
     signal::{Change, Kind, Scene, Signal, Signals},
+    time::{Span, Timestamp},
 };
 
-/// Raises `user_agent_changed`, `tls_fingerprint_changed` and `posture_degraded`.
+/// Raises `user_agent_changed`, `tls_fingerprint_changed`, `posture_degraded` and `posture_stale`.
 pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     user_agent(scene, signals);
     let ja4 = scene.facts.device.ja4.filter(|ja4| *ja4 != 0);
@@ -21,6 +22,7 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
         signals.raise(Signal { kind: Kind::TlsFingerprintChanged, weight, change: Change::None });
     }
     posture(scene, signals);
+    stale(scene, signals);
 }
 
 fn user_agent(scene: Scene<'_>, signals: &mut Signals) {
@@ -52,4 +54,14 @@ fn posture(scene: Scene<'_>, signals: &mut Signals) {
     };
     let change = Change::Posture(Posture::Compliant, new);
     signals.raise(Signal { kind: Kind::PostureDegraded, weight, change });
+}
+
+/// A state, like a lost key: as long as requests go on without posture, each of them says so.
+fn stale(scene: Scene<'_>, signals: &mut Signals) {
+    let (heard, after) = (scene.baseline.posture_heard, scene.limits.posture_stale);
+    let silent = scene.facts.now.since(Timestamp::from_seconds(heard.saturating_mul(60)));
+    if heard != 0 && scene.facts.device.posture.is_none() && after != Span::default() && silent > after {
+        let weight = scene.weight(Kind::PostureStale);
+        signals.raise(Signal { kind: Kind::PostureStale, weight, change: Change::None });
+    }
 }

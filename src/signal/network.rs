@@ -7,7 +7,8 @@ use crate::{
     signal::{Change, Decibans, Kind, Scene, Signal, Signals},
 };
 
-/// Raises `new_network`, `new_asn`, `new_country` and `concurrent_networks`. Silent while no network is known.
+/// Raises `new_network`, `new_asn`, `new_country`, `concurrent_networks` and `reuse_across_networks`. Silent while no
+/// network is known.
 pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     let Some(usual) = usual(scene.baseline) else { return };
     let network = &scene.facts.network;
@@ -104,8 +105,15 @@ fn concurrent(scene: Scene<'_>, usual: &KnownNetwork, at_home: bool, signals: &m
     let network = &scene.facts.network;
     let full = scene.weight(Kind::ConcurrentNetworks);
     let turns = scene.baseline.switches_with(scene.facts);
+    let change = Change::Asn(usual.asn, network.asn.unwrap_or(0));
     if machines(network.kind) && machines(usual.kind) {
-        // A relay's exits and a cloud's take turns all day.
+        // A relay's exits and a cloud's take turns all day: worth knowing of a machine, and hardly evidence.
+        let hosting = [network.kind, usual.kind] == [NetworkKind::Hosting; 2];
+        // Once a run of turns: what goes on is no news.
+        if hosting && scene.repetitive() && turns == TURNS {
+            let weight = scene.weight(Kind::ReuseAcrossNetworks);
+            signals.raise(Signal { kind: Kind::ReuseAcrossNetworks, weight, change });
+        }
         return;
     }
     let weight = if scene.same_key() {
@@ -122,7 +130,6 @@ fn concurrent(scene: Scene<'_>, usual: &KnownNetwork, at_home: bool, signals: &m
         full
     };
     if turns >= TURNS {
-        let change = Change::Asn(usual.asn, network.asn.unwrap_or(0));
         signals.raise(Signal { kind: Kind::ConcurrentNetworks, weight, change });
     }
 }

@@ -1,11 +1,12 @@
-//! Reach: tiers never used before, a scope that grew, tools that were never declared.
+//! Reach: tiers never used before, a scope that grew, tools that were never declared, privileged access outside its
+//! window, and more than the session may do in all. How fast it does so is in `fanout.rs`.
 
 use crate::{
-    facts::{Actor, Tier},
+    facts::{Access, Actor, Tier},
     signal::{Change, Kind, Scene, Signal, Signals},
 };
 
-/// Raises `sensitive_first_use`, `scope_widened` and `out_of_scope`.
+/// Raises `sensitive_first_use`, `scope_widened`, `out_of_scope`, `outside_grant` and `write_budget`.
 pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     first_use(scene, signals);
     let (grant, past) = (&scene.facts.grant, scene.baseline);
@@ -19,10 +20,27 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
         let change = Change::Scope(past.scope_size, grant.scope_size);
         signals.raise(Signal { kind: Kind::ScopeWidened, weight: scene.weight(Kind::ScopeWidened), change });
     }
-    if grant.tool_declared == Some(false) {
-        let weight = scene.weight(Kind::OutOfScope);
-        signals.raise(Signal { kind: Kind::OutOfScope, weight, change: Change::None });
+    let rules = [
+        (grant.tool_declared == Some(false), Kind::OutOfScope),
+        (grant.outside_window, Kind::OutsideGrant),
+        (over_budget(scene), Kind::WriteBudget),
+    ];
+    for (_, kind) in rules.into_iter().filter(|(broken, _)| *broken) {
+        signals.raise(Signal { kind, weight: scene.weight(kind), change: Change::None });
     }
+}
+
+/// Whether what was let through has used up a budget that this request would draw on.
+fn over_budget(scene: Scene<'_>) -> bool {
+    let (facts, past) = (scene.facts, scene.baseline);
+    scene.limits.budgets.iter().filter(|budget| budget.actor == facts.actor).any(|budget| {
+        let (used, most) = match facts.action.access {
+            Access::Read => return false,
+            Access::Write | Access::Admin => (past.writes, budget.writes),
+            Access::Export => (past.exports, budget.exports),
+        };
+        most.is_some_and(|most| used >= most)
+    })
 }
 
 /// Requests after which a session's reach is taken for settled. A machine's first ones say what it is for.

@@ -179,6 +179,12 @@ pub(super) fn remove_request_header(name: &[u8]) -> Result<(), Status> {
     check(unsafe { proxy_remove_header_map_value(Map::Request as u32, name.as_ptr(), name.len()) })
 }
 
+/// Removes every copy of a response header.
+pub(super) fn remove_response_header(name: &str) -> Result<(), Status> {
+    // SAFETY: the host reads `name` during the call.
+    check(unsafe { proxy_remove_header_map_value(Map::Response as u32, name.as_ptr(), name.len()) })
+}
+
 /// A property.
 pub(super) fn property(path: &[&str]) -> Result<Option<Vec<u8>>, Status> {
     let path = path.join("\0");

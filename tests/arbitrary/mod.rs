@@ -103,13 +103,15 @@ fn seconds() -> impl Strategy<Value = u32> {
 }
 
 fn grant() -> BoxedStrategy<Grant> {
-    (option::of(seconds()), any::<bool>(), option::of(digest()), any::<u8>(), option::of(any::<bool>()))
-        .prop_map(|(auth_time, acr_satisfied, scope, scope_size, tool_declared)| Grant {
+    let flags = (any::<bool>(), option::of(any::<bool>()), any::<bool>());
+    (option::of(seconds()), option::of(digest()), any::<u8>(), flags)
+        .prop_map(|(auth_time, scope, scope_size, (acr_satisfied, tool_declared, outside_window))| Grant {
             auth_time,
             acr_satisfied,
             scope,
             scope_size,
             tool_declared,
+            outside_window,
         })
         .boxed()
 }
@@ -189,6 +191,7 @@ pub fn blameless_facts() -> impl Strategy<Value = Facts> {
         if facts.grant.tool_declared == Some(false) {
             facts.grant.tool_declared = Some(true);
         }
+        facts.grant.outside_window = false;
         // An export without a target counts as one of something new.
         facts.action.target = facts.action.target.or(Some(7));
         facts

@@ -98,7 +98,7 @@ impl Driver for Native {
         if flow == Flow::Replied {
             return memory.reply.take().expect("a refused request has a reply");
         }
-        let outcome = Outcome { status: step.upstream, bytes: 0 };
+        let outcome = Outcome { status: step.upstream, ..Outcome::default() };
         drop(stream.response_headers(root, memory, outcome));
         Became::Forwarded(std::mem::take(&mut memory.headers))
     }

@@ -22,8 +22,8 @@ const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_2 like Mac OS X) Appl
 /// One request: seconds since the start, its facts, and how the upstream answered if it got it.
 type Step = (u32, Facts, Outcome);
 
-const GOOD: Outcome = Outcome { status: 200, bytes: 2048 };
-const MISSING: Outcome = Outcome { status: 404, bytes: 0 };
+const GOOD: Outcome = Outcome { status: 200, bytes: 2048, reported: 0 };
+const MISSING: Outcome = Outcome { status: 404, bytes: 0, reported: 0 };
 
 /// Every story with its name, which is also the name of its file.
 pub fn stories() -> Vec<(&'static str, Vec<Step>)> {
@@ -151,7 +151,7 @@ fn agent_export() -> Vec<Step> {
         ..facts(Actor::Agent)
     };
     let lookups = (0..25).map(|number| (number * 20, call(Access::Read, number % 4), GOOD));
-    let large = Outcome { status: 200, bytes: 5 << 20 };
+    let large = Outcome { status: 200, bytes: 5 << 20, reported: 0 };
     let exports = (0..12u32).map(|number| {
         (500 + number * 2, call(Access::Export, 0x0101_0100u32.wrapping_add(number.wrapping_mul(0x0103))), large)
     });

@@ -31,6 +31,7 @@ fn group(group: Group) -> &'static str {
         Group::Privilege => "privilege",
         Group::Behaviour => "behaviour",
         Group::Identity => "identity",
+        Group::Reported => "reported",
     }
 }
 

@@ -113,7 +113,7 @@ impl Corpus {
             *peak = seen.max(*peak);
         }
         if let Some(facts) = facts {
-            let outcome = record.status.map(|status| Outcome { status, bytes: record.bytes_out });
+            let outcome = record.status.map(|status| Outcome { status, bytes: record.bytes_out, ..Outcome::default() });
             let undeclared_write = facts.action.access != Access::Read && undeclared(record);
             let request = Request { facts: *facts, outcome, since_onset, attack: label.attack, undeclared_write };
             life.requests.push(request);
@@ -163,7 +163,7 @@ impl Life {
             let accepted = outcome.is_some_and(|outcome| !matches!(outcome.status, 401 | 403));
             let worth = |outcome: &Outcome| next.baseline.error_sum > 0 || Engine::worth_observing(facts, outcome);
             if let Some(outcome) = outcome.filter(|outcome| if admitted { worth(outcome) } else { accepted }) {
-                fate.heard(engine.observe(facts, &outcome, &mut next, facts.now));
+                fate.heard(&engine.observe(facts, &outcome, &mut next, facts.now));
             }
             session = (admitted || accepted).then_some(next);
         }

@@ -10,7 +10,7 @@ use crate::{
     engine::Assessment,
     facts::{Access, Tier, device::Posture},
     policy::{Action, Rule},
-    signal::Signal,
+    signal::Signals,
 };
 
 /// What came of one session.
@@ -75,8 +75,8 @@ impl Fate {
     }
 
     /// Takes note of a signal that an answer raised.
-    pub fn heard(&mut self, signal: Option<Signal>) {
-        self.raised |= signal.map_or(0, |signal| signal.kind.bit());
+    pub fn heard(&mut self, signals: &Signals) {
+        self.raised |= signals.mask();
     }
 
     /// Whether the session counts as flagged: an attack from its onset on, by inference or policy; any other by inference.

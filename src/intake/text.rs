@@ -1,4 +1,6 @@
-//! Decimal degrees as whole numbers. Not for what a position means.
+//! Small texts into values, for the headers and certificates of a request. What they mean is said in `intake.rs`.
+
+use base64::Engine as _;
 
 /// Decimal degrees in hundredths, rounded towards zero; `None` beyond `limit` and for anything but digits, one sign and
 /// one dot. Whole numbers all the way: parsing floats would cost the module 20 KiB.
@@ -17,6 +19,17 @@ pub(super) fn hundredths(text: &str, limit: i16) -> Option<i16> {
         hundredths = hundredths.checked_add(i16::from(digit.wrapping_sub(b'0')).checked_mul(weight)?)?;
     }
     (hundredths <= limit).then(|| if negative { hundredths.saturating_neg() } else { hundredths })
+}
+
+/// Bytes in hexadecimal digits, in base64url without padding.
+pub(super) fn base64url_of_hex(hex: &[u8]) -> Option<String> {
+    let bytes: Option<Vec<u8>> = hex
+        .chunks(2)
+        .map(|pair| {
+            std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2).and_then(|p| u8::from_str_radix(p, 16).ok())
+        })
+        .collect();
+    Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes?))
 }
 
 #[cfg(test)]

@@ -1,28 +1,15 @@
-//! How a session acts: exports at a rate unlike before, a mix of actions that left its own past.
+//! How many objects a session reaches for: exports and bulk reading at a rate unlike before, each in a CUSUM.
+//! What kinds of action it mixes is in `mix.rs`.
 
 use crate::{
-    baseline::{Baseline, MATURE, category},
+    baseline::{Baseline, MATURE},
     facts::{Access, Actor, Facts},
     signal::{Change, Kind, Scene, Signal, Signals},
 };
 
-/// Raises `bulk_export` and `mix_drift`.
+/// Raises `bulk_export`. People work through lists at the end of a month, machines every day; an agent that does has left
+/// its task. So only an agent's streak says enough by itself, and a list that somebody reads with the beat of a clock.
 pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
-    let (facts, past) = (scene.facts, scene.baseline);
-    bulk(scene, signals);
-    if past.requests >= MATURE.saturating_mul(2) && facts.action.access != Access::Read {
-        let mut next = past.mix;
-        next.learn(category(facts.action.access, facts.action.tier), past.requests);
-        if past.mix.drift() < DRIFT && next.drift() >= DRIFT {
-            let change = Change::Mix(facts.action.access);
-            signals.raise(Signal { kind: Kind::MixDrift, weight: scene.weight(Kind::MixDrift), change });
-        }
-    }
-}
-
-/// People work through lists at the end of a month, machines every day; an agent that does has left its task. So only an
-/// agent's streak says enough by itself, and a list that somebody reads with the beat of a clock.
-fn bulk(scene: Scene<'_>, signals: &mut Signals) {
     let (facts, past) = (scene.facts, scene.baseline);
     let full = scene.weight(Kind::BulkExport);
     let by_actor = match facts.actor {
@@ -110,10 +97,6 @@ fn hurry(past: &Baseline, facts: &Facts) -> u16 {
     let beyond = past.pace.saturating_sub(past.gap(facts)).saturating_sub(1_280);
     beyond.saturating_mul(2).saturating_sub(beyond / 5).min(1_434)
 }
-
-/// Drift at which the recent mix no longer belongs to the past, in 1/256: half of the recent actions are of a kind that
-/// made up less than one in a hundred. Chi-square with 5 degrees of freedom at 15 effective samples is far above .999.
-const DRIFT: u32 = 4 * 256;
 
 /// Steps of the export CUSUM in 1/1024 nat for past export shares up to a bound (in 1/65536):
 /// `ln(p1 / p0)` for an export to a new target, `-ln((1 - p1) / (1 - p0))` for anything else.
