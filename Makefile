@@ -11,7 +11,7 @@ WASM_BINDGEN := 0.2.125
 NODE := 22.20.0
 ENVOYS := 1.40.0 1.36.2
 
-.PHONY: help wasm cli demo up test check unit envoy node bench bench-gateway schema vectors clean rust
+.PHONY: help wasm cli demo up test check unit envoy node bench bench-gateway cost cost-record schema vectors clean rust
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 15
@@ -63,6 +63,13 @@ $(TOOLS)/bin/wasm-bindgen-test-runner:
 
 bench: rust ## criterion on the core
 	cargo bench --bench core
+
+cost: wasm ## what a request costs in counts (fuel, host calls, instructions), against tests/cost.txt
+	cargo test --quiet --test cost
+	cargo run --quiet --profile gateway --features bench-cost --bin session-risk-instructions
+
+cost-record: ## write tests/cost.txt anew; say why in the commit's message
+	COST_RECORD=1 $(MAKE) --no-print-directory cost
 
 bench-gateway: wasm ## what a request costs in a real Envoy, beside other ways to do it (FULL=1: every case, 40 minutes)
 	@for tool in wrk h2load; do command -v $$tool >/dev/null || \

@@ -43,7 +43,7 @@ struct Effort {
 }
 
 impl Effort {
-    const QUICK: Self = Self { full: false, rounds: 3, further_rounds: 3, seconds: 2 };
+    const QUICK: Self = Self { full: false, rounds: 3, further_rounds: 2, seconds: 2 };
     const FULL: Self = Self { full: true, rounds: 7, further_rounds: 5, seconds: 4 };
 }
 
