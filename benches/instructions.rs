@@ -1,6 +1,13 @@
 //! Instructions of one assessment with the session's decode and encode, counted by callgrind and held against
 //! `tests/cost.txt`. The program runs itself under valgrind twice; the difference is free of what starting costs.
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::arithmetic_side_effects
+)]
 #![allow(clippy::print_stdout, clippy::cast_precision_loss)]
 
 #[path = "../tests/cost/record.rs"]
