@@ -11,10 +11,10 @@ WASM_BINDGEN := 0.2.125
 NODE := 22.20.0
 ENVOYS := 1.40.0 1.36.2
 
-.PHONY: help wasm cli demo up test check unit envoy node bench schema vectors clean rust
+.PHONY: help wasm cli demo up test check unit envoy node bench bench-gateway cost cost-record schema vectors clean rust
 
 help: ## what there is to make
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 15
 
 rust:
 	@command -v cargo >/dev/null || { echo "no cargo: install rustup from https://rustup.rs" >&2; exit 1; }
@@ -63,6 +63,19 @@ $(TOOLS)/bin/wasm-bindgen-test-runner:
 
 bench: rust ## criterion on the core
 	cargo bench --bench core
+
+cost: wasm ## what a request costs in counts (fuel, host calls, instructions), against tests/cost.txt
+	cargo test --quiet --test cost
+	cargo run --quiet --profile gateway --features bench-cost --bin session-risk-instructions
+
+cost-record: ## write tests/cost.txt anew; say why in the commit's message
+	COST_RECORD=1 $(MAKE) --no-print-directory cost
+
+bench-gateway: wasm ## what a request costs in a real Envoy, beside other ways to do it (FULL=1: every case, 40 minutes)
+	@for tool in wrk h2load; do command -v $$tool >/dev/null || \
+	  { echo "no $$tool: on Debian or Ubuntu, apt-get install wrk nghttp2-client" >&2; exit 1; }; done
+	cargo build --quiet --profile gateway --features bench-gateway --bin session-risk-authorizer --bin session-risk-gateway-bench
+	$(TARGET)/gateway/session-risk-gateway-bench $(if $(FULL),--full)
 
 schema: ## write envoy-config/session-risk.schema.json anew
 	cargo run --quiet --features cli --bin session-risk -- schema > envoy-config/session-risk.schema.json

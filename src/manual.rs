@@ -15,3 +15,7 @@ pub mod enforcement {}
 /// Who can do what; which headers must be stripped; what an attacker with the token can do.
 #[doc = include_str!("manual/threat-model.md")]
 pub mod threat_model {}
+
+/// What a request costs, how that was measured, where the time goes.
+#[doc = include_str!("manual/performance.md")]
+pub mod performance {}

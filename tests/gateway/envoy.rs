@@ -75,13 +75,33 @@ impl Envoy {
             module: module.to_owned(),
             old: version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor < 37),
         };
+        let text = bootstrap_text(&place.text(example)?, directory, example.dynamic)?;
+        Self::run(&text, example.concurrency, binary, version, place)
+    }
+
+    /// Starts Envoy with a whole bootstrap of the caller's own, whose ports are `port` and `admin`.
+    pub fn with_bootstrap(
+        text: &str,
+        concurrency: u8,
+        directory: &Path,
+        binary: &Path,
+        (port, admin): (u16, u16),
+    ) -> Result<Self, String> {
+        std::fs::create_dir_all(directory).map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
+        let directory = directory.to_owned();
+        let place = Place { port, admin, upstream: 0, directory, module: PathBuf::new(), old: false };
+        Self::run(text, concurrency, binary, version(binary)?, place)
+    }
+
+    fn run(text: &str, concurrency: u8, binary: &Path, version: String, place: Place) -> Result<Self, String> {
+        let directory = &place.directory;
         let bootstrap = directory.join("envoy.yaml");
-        write(&bootstrap, &bootstrap_text(&place.text(example)?, directory, example.dynamic)?)?;
+        write(&bootstrap, text)?;
         let log_file = std::fs::File::create(directory.join("envoy.log")).map_err(|error| error.to_string())?;
         let process = Command::new(binary)
             .arg("-c")
             .arg(&bootstrap)
-            .args(["--concurrency", &example.concurrency.to_string(), "--base-id-path"])
+            .args(["--concurrency", &concurrency.to_string(), "--base-id-path"])
             .arg(directory.join("base-id"))
             .args(["--use-dynamic-base-id", "--file-flush-interval-msec", "20", "--log-level", "info"])
             .args(["--drain-time-s", "3"])
@@ -90,10 +110,15 @@ impl Envoy {
             .stderr(log_file)
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", binary.display()))?;
-        let (port, admin) = (place.port, place.admin);
-        let mut envoy = Self { port, admin, version, log: AccessLog { path: access }, process, place };
+        let (port, admin, log) = (place.port, place.admin, AccessLog { path: directory.join("access.json") });
+        let mut envoy = Self { port, admin, version, log, process, place };
         envoy.wait_until_ready()?;
         Ok(envoy)
+    }
+
+    /// The process's id.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Everything that Envoy has logged.
@@ -274,7 +299,7 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// A port that nobody listens on at the moment.
-fn free_port() -> Result<u16, String> {
+pub fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no free port: {error}"))?;
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
 }
