@@ -23,6 +23,7 @@ rust:
 wasm: rust ## the filter: $(MODULE)
 	@# As a cdylib alone: beside an rlib, cargo does no link-time optimisation.
 	cargo rustc --quiet --lib --release --target wasm32-wasip1 --crate-type cdylib
+	@[ $(MODULE).small -nt $(MODULE) ] || { tests/shrink-module $(abspath $(MODULE)) && touch $(MODULE).small; }
 	@echo "$(MODULE): $$(wc -c < $(MODULE)) bytes"
 
 cli: rust ## the command line: session-risk

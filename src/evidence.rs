@@ -30,10 +30,11 @@ impl Line {
         (self.at, self.strength)
     }
 
-    /// Which lines stay when there are too many: the latest. Strength does not count, because an answer clears it, and
-    /// then copies that are merged in another order would keep other lines.
-    fn age(&self) -> (u32, Kind) {
-        (self.at, self.kind)
+    /// Which lines stay when there are too many: the latest, and of one second those whose kind weighs most. The strength
+    /// itself does not count, because an answer clears it, and then copies that are merged in another order would keep
+    /// other lines.
+    fn age(&self) -> (u32, u8, Kind) {
+        (self.at, self.kind.row().weight, self.kind)
     }
 }
 

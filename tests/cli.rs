@@ -51,7 +51,7 @@ fn a_good_configuration_is_one_line_with_the_memory_of_its_table() {
         (ran.code, ran.out.as_str(), ran.err.as_str()),
         (
             0,
-            "standard input: ok: 0 routes, 14 rules (the default ones), 0 tools; table of 32768 sessions in 4096 \
+            "standard input: ok: 0 routes, 16 rules (the default ones), 0 tools; table of 32768 sessions in 4096 \
              buckets: at most 9043968 bytes (8.7 MiB) of shared data\n",
             ""
         )

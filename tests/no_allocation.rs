@@ -158,7 +158,7 @@ fn nor_does_suspicion_allocate() {
     let ((assessment, _), allocations) = counted(|| step(&engine, Some(&bytes), &facts));
     assert_eq!(allocations, 0);
     assert!(assessment.signals.iter().count() >= 8, "{:?}", assessment.signals);
-    assert_eq!(assessment.score.points(), 82);
+    assert_eq!(assessment.score.points(), 100);
 }
 
 #[test]
