@@ -166,7 +166,7 @@ impl Session {
         self.evidence.clear(|line| {
             line.at <= auth_time
                 && !matches!(line.kind, Kind::PostureDegraded | Kind::PostureStale)
-                && line.kind.row().group != Group::Behaviour
+                && (line.kind.row().group != Group::Behaviour || line.kind == Kind::UnfamiliarResource)
         });
     }
 
