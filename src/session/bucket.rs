@@ -233,20 +233,31 @@ fn stored_checksum(header: &[u8; HEADER_BYTES]) -> u64 {
 /// microsecond.
 fn checksum(blob: &[u8]) -> u64 {
     const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut lanes = [1u64, 2, 3, 4];
-    let step = |lane: &mut u64, word: u64| *lane = (*lane ^ word).wrapping_mul(PRIME).rotate_left(29);
+    let step = |lane: u64, word: u64| (lane ^ word).wrapping_mul(PRIME).rotate_left(29);
+    let mut lanes = (1u64, 2u64, 3u64, 4u64);
     for part in [blob.get(..16).unwrap_or(blob), blob.get(24..).unwrap_or_default()] {
-        // Blocks of known size: measured 1.7 (`opt-level` s) to 3.3 times (3) as fast as slices.
+        // Four words at a time and by name: through iterators over lanes and words it takes three times as many operations.
         let (blocks, rest) = part.as_chunks::<32>();
         for block in blocks {
-            let (words, _) = block.as_chunks::<8>();
-            lanes.iter_mut().zip(words).for_each(|(lane, word)| step(lane, u64::from_le_bytes(*word)));
+            if let ([a, b, c, d], _) = block.as_chunks::<8>() {
+                lanes.0 = step(lanes.0, u64::from_le_bytes(*a));
+                lanes.1 = step(lanes.1, u64::from_le_bytes(*b));
+                lanes.2 = step(lanes.2, u64::from_le_bytes(*c));
+                lanes.3 = step(lanes.3, u64::from_le_bytes(*d));
+            }
         }
         // Entries and header are whole words, so a short one is damage and padded with zeros.
-        lanes.iter_mut().zip(rest.chunks(8)).for_each(|(lane, word)| step(lane, padded(word)));
+        let mut words = rest.chunks(8).map(padded);
+        for lane in [&mut lanes.0, &mut lanes.1, &mut lanes.2, &mut lanes.3] {
+            if let Some(word) = words.next() {
+                *lane = step(*lane, word);
+            }
+        }
     }
     let length = u64::try_from(blob.len()).unwrap_or(0);
-    lanes.iter().fold(length, |sum, lane| (sum ^ lane).wrapping_mul(PRIME).rotate_left(31))
+    [lanes.0, lanes.1, lanes.2, lanes.3]
+        .iter()
+        .fold(length, |sum, lane| (sum ^ lane).wrapping_mul(PRIME).rotate_left(31))
 }
 
 fn padded(word: &[u8]) -> u64 {
