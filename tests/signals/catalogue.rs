@@ -4,7 +4,7 @@
 use crate::story::{CURL, FIREFOX, NEWER_FIREFOX, OLDER_FIREFOX, START, Step, at, network, object, past};
 use session_risk::facts::device::Posture;
 use session_risk::facts::{
-    Access, Actor, Binding, Grant, IdentityFlaws, Location, Network, NetworkKind, Outcome, Tier,
+    Access, Actor, Binding, Facts, Grant, IdentityFlaws, Location, Network, NetworkKind, Outcome, Tier,
 };
 use session_risk::signal::Kind;
 
@@ -50,10 +50,23 @@ impl Story {
 
 /// Every story.
 pub(crate) fn stories() -> Vec<Story> {
-    [places(), turns(), clients(), posture(), keys(), reach(), rules(), objects(), habits(), answers(), identities()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        places(),
+        moves(),
+        turns(),
+        clients(),
+        posture(),
+        keys(),
+        reach(),
+        rules(),
+        objects(),
+        habits(),
+        answers(),
+        identities(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// `steps`, and one more.
@@ -68,13 +81,14 @@ fn places() -> Vec<Story> {
         let there = network(1, b"DE", kind);
         then(past(5), at(300).but(|facts| facts.network = Network { prefix, ..there }))
     };
-    let travel = |second, kind| {
+    let travel = |second, program, country: &[u8; 2], kind| {
         let placed = |step: Step, latitude, longitude| {
             step.but(|facts| facts.network.location = Some(Location { latitude, longitude }))
         };
         let berlin = past(5).map(|step| placed(step, 5252, 1340));
-        then(berlin, placed(at(second).with(CURL).from(2, b"US", kind), 4071, -7401))
+        then(berlin, placed(at(second).with(program).from(2, country, kind), 4071, -7401))
     };
+    let access = NetworkKind::Access;
     vec![
         Story::of(Kind::NewNetwork, ALL, "a prefix never seen", prefix(Some(2), NetworkKind::Hosting))
             .not("the known one", prefix(Some(1), NetworkKind::Hosting))
@@ -86,9 +100,43 @@ fn places() -> Vec<Story> {
             .less((1, 3), "into an access network at home", moved(2, b"DE", NetworkKind::Access)),
         Story::of(Kind::NewCountry, ALL, "a country never seen", moved(2, b"FR", NetworkKind::Access))
             .not("at home", moved(2, b"DE", NetworkKind::Access)),
-        Story::of(Kind::ImpossibleTravel, ALL, "Berlin to New York in an hour", travel(HOUR, NetworkKind::Access))
-            .not("in nine hours", travel(9 * HOUR, NetworkKind::Access))
-            .not("through a VPN", travel(HOUR, NetworkKind::Anonymizer)),
+        Story::of(Kind::ImpossibleTravel, ALL, "Berlin to New York in an hour", travel(HOUR, CURL, b"US", access))
+            .not("in nine hours", travel(9 * HOUR, CURL, b"US", access))
+            .not("through a VPN", travel(HOUR, CURL, b"US", NetworkKind::Anonymizer))
+            .less((1, 5), "in one country", travel(HOUR, CURL, b"DE", access))
+            .less((1, 4), "with the same program, at the same work", travel(HOUR, FIREFOX, b"US", access)),
+    ]
+}
+
+/// What is left of a move by what did not move with it.
+fn moves() -> Vec<Story> {
+    let person = |second, program: &str, number, kind| {
+        let step = at(second).with(program).from(2, b"FR", kind);
+        then(past(5), step.doing(|action| action.target = Some(object(number))))
+    };
+    let bound = |steps: Vec<Step>| steps.into_iter().map(|step| step.bound(Binding::Bound(7)));
+    let machine = |program| {
+        let moved = then(past(5), at(300).with(program).from(2, b"DE", NetworkKind::Hosting));
+        let cloud = |facts: &mut Facts| facts.network.kind = NetworkKind::Hosting;
+        moved.into_iter().map(move |step| step.by(Actor::ApiKey).but(cloud))
+    };
+    let access = NetworkKind::Access;
+    vec![
+        Story::of(Kind::NewAsn, ALL, "abroad with another program", person(300, CURL, 1, access)).less(
+            (3, 4),
+            "with the same program",
+            person(300, FIREFOX, 1, access),
+        ),
+        Story::of(Kind::NewAsn, (3, 4), "abroad with the same program", person(300, FIREFOX, 1, access))
+            .less((1, 2), "into a VPN", person(300, FIREFOX, 1, NetworkKind::Anonymizer))
+            .less((1, 3), "after an hour's rest", person(240 + HOUR, FIREFOX, 1, access))
+            .less((1, 4), "at work on the very object", person(300, FIREFOX, 0, access))
+            .less((1, 4), "with the key", bound(person(300, FIREFOX, 1, access))),
+        Story::of(Kind::NewAsn, ALL, "another program in another cloud", machine(CURL)).less(
+            (9, 20),
+            "a job that moves",
+            machine(FIREFOX),
+        ),
     ]
 }
 
@@ -108,7 +156,8 @@ fn turns() -> Vec<Story> {
     vec![
         Story::of(Kind::ConcurrentNetworks, ALL, "turns between two countries", turns(concurrent, b"FR"))
             .not("once there and back", turns(there_and_back, b"FR"))
-            .less((1, 5), "a phone at home", turns(concurrent, b"DE")),
+            .less((1, 5), "a phone at home", turns(concurrent, b"DE"))
+            .less((1, 5), "with one key", turns(concurrent, b"FR").map(|step| step.bound(Binding::Bound(7)))),
         Story::of(
             Kind::ReuseAcrossNetworks,
             ALL,
@@ -218,6 +267,14 @@ fn reach() -> Vec<Story> {
             "what it has always done",
             past(6).chain([at(360)]).map(|step| {
                 step.by(Actor::Service).doing(|action| (action.endpoint, action.tier) = (2, Tier::Sensitive))
+            }),
+        )
+        .less(
+            (1, 13),
+            "another place that it administers",
+            past(6).chain([at(360)]).map(|step| {
+                let endpoint = if step == at(360) { 0x0403 } else { 2 };
+                step.by(Actor::Service).doing(|action| (action.endpoint, action.tier) = (endpoint, Tier::Sensitive))
             }),
         )
         .less((13, 20), "a person", then(past(6), administer(Tier::Sensitive))),
