@@ -1,131 +1,103 @@
-//! The youngest signals, each in a short story that raises it, beside an honest twin that does not.
+//! Every kind of signal in short stories: one that raises it with its last request, beside honest twins that differ in
+//! one thing and do not; and laws of all such stories. What the policy makes of them is in `scenarios/`.
 #![cfg(not(target_family = "wasm"))]
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use session_risk::config::Config;
-use session_risk::facts::device::{Posture, UserAgent};
-use session_risk::facts::{
-    Access, Action, Actor, Binding, Device, Facts, Grant, IdentityFlaws, Network, NetworkKind, Outcome, SessionKey,
-};
-use session_risk::signal::{Decibans, Kind};
-use session_risk::time::Timestamp;
+mod arbitrary;
+#[path = "signals/catalogue.rs"]
+mod catalogue;
+#[path = "signals/laws.rs"]
+mod laws;
+#[path = "signals/story.rs"]
+mod story;
 
-/// 2026-01-05T08:00:00Z.
-const START: u32 = 1_767_600_000;
-const HOUR: u32 = 3_600;
+use catalogue::{Story, stories};
+use session_risk::signal::{CATALOGUE, Decibans, Kind};
+use std::collections::{BTreeMap, BTreeSet};
+use story::{Heard, differences, engine, tell};
 
-fn at(second: u32, actor: Actor, program: &str) -> Facts {
-    Facts {
-        now: Timestamp::from_seconds(START + second),
-        key: SessionKey(*b"a session's key."),
-        subject: 1,
-        actor,
-        verified: true,
-        flaws: IdentityFlaws::default(),
-        network: Network { asn: Some(1), kind: NetworkKind::Hosting, ..Network::default() },
-        device: Device {
-            user_agent: UserAgent::parse(program.as_bytes()),
-            binding: Binding::None,
-            ..Device::default()
-        },
-        grant: Grant::default(),
-        action: Action { endpoint: 1, resource: 1, target: Some(1), ..Action::default() },
-        selected: u64::MAX,
+/// Kinds that no story raises. `mix_drift`: the past learns each request too, only slower than the recent mix, so that
+/// the drift stays far below its line. Whoever has read for a thousand requests and then only writes gets to 584; its
+/// line is at 1,024. Its story is told when the detector is mended.
+const UNTOLD: [Kind; 1] = [Kind::MixDrift];
+
+/// What the catalogue's weight comes to at this share.
+fn weight(kind: Kind, (numerator, denominator): (u16, u16)) -> Decibans {
+    Decibans::points(kind.row().weight).scaled(numerator, denominator)
+}
+
+fn last(heard: &[Heard], kind: Kind) -> Decibans {
+    heard.last().and_then(|heard| heard.weights.get(&kind)).copied().unwrap_or(Decibans::ZERO)
+}
+
+/// The kinds heard with each request.
+fn kinds(heard: &[Heard]) -> Vec<BTreeSet<Kind>> {
+    heard.iter().map(|heard| heard.weights.keys().copied().collect()).collect()
+}
+
+#[test]
+fn every_kind_has_a_story_with_a_silent_twin() {
+    let told: BTreeMap<Kind, bool> = stories().iter().fold(BTreeMap::new(), |mut told, story| {
+        let silent = story.twins.iter().any(|twin| twin.share.0 == 0);
+        *told.entry(story.kind).or_default() |= silent;
+        told
+    });
+    let untold = |kind: &Kind| told.get(kind) != Some(&true);
+    let missing: Vec<_> = CATALOGUE.iter().map(|row| row.kind).filter(untold).collect();
+    assert_eq!(missing, UNTOLD, "without a story that has a silent twin; tell one in tests/signals/catalogue.rs");
+}
+
+#[test]
+fn a_story_raises_its_signal_with_its_last_request_and_not_before() {
+    for Story { kind, what, steps, share, .. } in stories() {
+        let heard = tell(&engine(), &steps);
+        assert_eq!(last(&heard, kind), weight(kind, share), "{what}");
+        assert!(last(&heard, kind) > Decibans::ZERO, "{what}");
+        let (_, before) = heard.split_last().unwrap();
+        let early = before.iter().position(|heard| heard.weights.contains_key(&kind));
+        assert_eq!(early, None, "{what}: raised too early, of {} requests", steps.len());
+        let line = heard.last().unwrap().session.evidence.line(kind).map(|line| line.strength);
+        assert_eq!(line, Some(weight(kind, share)), "{what}: what was said is held against the session");
     }
 }
 
-/// Whether the last request of a story raises `kind`, by default and with its weight at zero.
-fn raises(kind: Kind, story: &[Facts]) -> bool {
-    let budgets = r#"[{"actor":["agent"],"writes":2}]"#;
-    let text = format!(r#"{{"secret":"0123456789abcdef","budgets":{budgets}}}"#);
-    let mut engine = Config::from_json(text.as_bytes()).unwrap().engine;
-    let mut last = |silent: bool| {
-        if silent {
-            engine.weights.set(kind, Decibans::ZERO);
+#[test]
+fn an_honest_twin_differs_in_one_thing_and_does_not_raise_it_or_weighs_less() {
+    for Story { kind, what, steps, share, twins } in stories() {
+        assert!(!twins.is_empty(), "{what}");
+        for twin in twins {
+            let differs = differences(&steps, &twin.steps);
+            assert_eq!(differs.len(), 1, "{what}; {}: {differs:?}", twin.but);
+            let heard = tell(&engine(), &twin.steps);
+            assert_eq!(last(&heard, kind), weight(kind, twin.share), "{what}; {}", twin.but);
+            assert!(weight(kind, twin.share) < weight(kind, share), "{what}; {}", twin.but);
+            let (_, before) = heard.split_last().unwrap();
+            assert!(!before.iter().any(|heard| heard.weights.contains_key(&kind)), "{what}; {}: before", twin.but);
         }
-        let mut session = None;
-        let mut mask = 0;
-        for facts in story {
-            let assessment = engine.assess(facts, session);
-            (session, mask) = (Some(assessment.session), assessment.signals.mask());
-        }
-        mask & kind.bit() != 0
-    };
-    let raised = last(false);
-    assert!(!last(true), "{kind:?} is raised with a weight of zero");
-    raised
+    }
 }
 
 #[test]
-fn a_machine_at_an_odd_hour_and_one_that_is_a_little_late() {
-    let days =
-        || (0..4u32).flat_map(|day| (0..60).map(move |n| at(day * 24 * HOUR + n * 30, Actor::Service, "curl/8.5")));
-    let story = |hour| days().chain([at(72 * HOUR + hour * HOUR, Actor::Service, "curl/8.5")]).collect::<Vec<_>>();
-    assert!(raises(Kind::CadenceShift, &story(12)));
-    assert!(!raises(Kind::CadenceShift, &story(25)));
+fn a_weight_of_zero_silences_its_kind_and_no_other() {
+    for Story { kind, what, steps, .. } in stories() {
+        let mut silent = engine();
+        silent.weights.set(kind, Decibans::ZERO);
+        let mut expected = kinds(&tell(&engine(), &steps));
+        expected.iter_mut().for_each(|kinds| _ = kinds.remove(&kind));
+        let heard = tell(&silent, &steps);
+        assert_eq!(kinds(&heard), expected, "{what}");
+        assert!(heard.iter().all(|heard| heard.session.evidence.line(kind).is_none()), "{what}");
+    }
 }
 
 #[test]
-fn a_browser_where_machines_were_and_where_a_browser_was() {
-    let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:146.0) Gecko/20100101 Firefox/146.0";
-    let story = |program| {
-        let past = (0..30).map(move |n| at(n * 60, Actor::ApiKey, program));
-        past.chain([at(3_000, Actor::ApiKey, firefox)]).collect::<Vec<_>>()
-    };
-    assert!(raises(Kind::HumanUseOfService, &story("curl/8.5")));
-    assert!(!raises(Kind::HumanUseOfService, &story(firefox)));
-}
-
-#[test]
-fn posture_that_is_not_stated_any_more() {
-    let told =
-        Facts { device: Device { posture: Some(Posture::Compliant), ..Device::default() }, ..at(0, Actor::Human, "x") };
-    assert!(raises(Kind::PostureStale, &[told, at(13 * HOUR, Actor::Human, "x")]));
-    assert!(!raises(Kind::PostureStale, &[told, at(11 * HOUR, Actor::Human, "x")]));
-    assert!(!raises(Kind::PostureStale, &[at(0, Actor::Human, "x"), at(13 * HOUR, Actor::Human, "x")]));
-}
-
-#[test]
-fn a_key_that_takes_turns_between_clouds_and_one_that_moves_once() {
-    let on = |second, asn| {
-        let facts = at(second, Actor::ApiKey, "curl/8.5");
-        Facts { network: Network { asn: Some(asn), ..facts.network }, ..facts }
-    };
-    // Taught that both are known, and moving slowly, before it takes turns.
-    let moved = [on(0, 1), on(60, 2), on(120, 1), on(180, 2)];
-    assert!(raises(Kind::ReuseAcrossNetworks, &moved));
-    assert!(!raises(Kind::ReuseAcrossNetworks, &moved[..2]));
-}
-
-#[test]
-fn writes_beyond_the_budget_and_outside_of_a_window() {
-    let writes = |actor| {
-        let write = |n: u32| Facts {
-            action: Action { access: Access::Write, ..at(0, actor, "x").action },
-            ..at(n * 60, actor, "x")
-        };
-        [write(0), write(1), write(2)]
-    };
-    assert!(raises(Kind::WriteBudget, &writes(Actor::Agent)));
-    assert!(!raises(Kind::WriteBudget, &writes(Actor::Agent)[..2]));
-    assert!(!raises(Kind::WriteBudget, &writes(Actor::Service)));
-    let outside = Facts { grant: Grant { outside_window: true, ..Grant::default() }, ..at(0, Actor::Human, "x") };
-    assert!(raises(Kind::OutsideGrant, &[outside]));
-    assert!(!raises(Kind::OutsideGrant, &[at(0, Actor::Human, "x")]));
-}
-
-#[test]
-fn what_the_upstream_reports_counts_from_the_next_request_on() {
-    let config = Config::from_json(br#"{"secret":"0123456789abcdef","reported":{}}"#).unwrap();
-    let reported = config.reported.unwrap();
-    assert_eq!(reported.points(b"suspicious, fraud"), (25, true));
-    assert_eq!(reported.points(b"nonsense"), (0, false));
-    let facts = at(0, Actor::Human, "x");
-    let score = |points| {
-        let mut session = config.engine.assess(&facts, None).session;
-        let outcome = Outcome { status: 200, bytes: 0, reported: points };
-        config.engine.observe(&facts, &outcome, &mut session, facts.now);
-        config.engine.assess(&facts, Some(session)).score.points()
-    };
-    assert_eq!([score(0), score(10), score(25)], [0, 10, 25]);
+fn a_weight_scales_its_own_signal() {
+    for Story { kind, what, steps, share, .. } in stories() {
+        let mut other = engine();
+        let half = Decibans::raw(Decibans::points(kind.row().weight).units() / 2);
+        other.weights.set(kind, half);
+        let expected = half.scaled(share.0, share.1);
+        // Shares of shares are rounded down one after the other.
+        assert!(last(&tell(&other, &steps), kind).units().abs_diff(expected.units()) <= 1, "{what}");
+    }
 }
