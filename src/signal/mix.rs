@@ -7,9 +7,9 @@ use crate::{
     signal::{Change, Kind, Scene, Signal, Signals},
 };
 
-/// Drift at which the recent mix no longer belongs to the past, in 1/256: half of the recent actions are of a kind that
-/// made up less than one in a hundred. Chi-square with 5 degrees of freedom at 15 effective samples is far above .999.
-const DRIFT: u32 = 4 * 256;
+/// Drift at which the recent mix no longer belongs to the past, in 1/256: a reader who has only written for the last handful
+/// of requests. The past learns each of them too, only slower, so that no session gets much beyond 2.4.
+const DRIFT: u32 = 448;
 
 /// Raises `mix_drift` on the request that crosses the line, unless it only reads.
 pub fn detect(scene: Scene<'_>, signals: &mut Signals) {

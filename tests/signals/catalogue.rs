@@ -353,6 +353,9 @@ fn objects() -> Vec<Story> {
     ]
 }
 
+/// Writes in a row after which a reader's mix has left its past.
+const MIX_TURNS: u32 = 6;
+
 fn habits() -> Vec<Story> {
     let elsewhere = |resource, asn| {
         let last = at(300).from(asn, b"DE", NetworkKind::Access);
@@ -362,7 +365,22 @@ fn habits() -> Vec<Story> {
         let requests = (0..4u32).flat_map(|day| (0..60).map(move |n| at(day * 24 * HOUR + n * 30)));
         then(requests, at(last)).into_iter().map(|step| step.by(Actor::Service).with(CURL))
     };
+    // A hundred reads, then writes, the last of which may be something else.
+    let turned = |writes: u32, last: Access| {
+        (0..100 + writes).map(move |n| {
+            let access = if n < 100 {
+                Access::Read
+            } else if n + 1 == 100 + writes {
+                last
+            } else {
+                Access::Write
+            };
+            at(n * 60).doing(move |action| action.access = access)
+        })
+    };
     vec![
+        Story::of(Kind::MixDrift, ALL, "a reader who only writes", turned(MIX_TURNS, Access::Write))
+            .not("a read among them", turned(MIX_TURNS, Access::Read)),
         Story::of(Kind::UnfamiliarResource, ALL, "other work from another network", elsewhere(0x0302, 2))
             .not("the same collection", elsewhere(1, 2))
             .not("the same client", elsewhere(0x0302, 1)),
