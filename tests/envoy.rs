@@ -323,6 +323,37 @@ fn shadow_says_what_it_would_have_done() {
 }
 
 #[test]
+fn what_the_application_reports_counts_and_no_client_sees_it() {
+    let configuration = |reported: &str| {
+        format!(
+            "{{\"secret\":\"change-me-this-is-only-an-example\",\"mode\":\"shadow\",{reported}\
+             \"session\":{{\"key\":[{{\"header\":\"x-api-key\"}}]}}}}"
+        )
+    };
+    let told = |name: &str, reported: &str| {
+        let example = Example { configuration: Some(configuration(reported)), ..Example::named("minimal.yaml") };
+        let gateway = start(name, &example);
+        let mut client = gateway.client();
+        let mut ask = |report: Option<&str>| {
+            let request = Request::new("GET", "/x").header("x-api-key", "k");
+            let request = report.map_or(request.clone(), |word| request.header("x-upstream-report", word));
+            let reply = send(&mut client, &request);
+            (echoed(&reply, "x-session-risk-score").unwrap(), reply.header("x-session-risk-signal").map(str::to_owned))
+        };
+        [ask(None), ask(Some("suspicious")), ask(None)]
+    };
+    let seen = |score: &str, header: Option<&str>| (score.to_owned(), header.map(str::to_owned));
+    let on = told("reported", "\"reported\":{},");
+    assert_eq!(on, [seen("0", None), seen("0", None), seen("10", None)], "counts from the next request on");
+    let off = told("unreported", "");
+    assert_eq!(
+        off,
+        [seen("0", None), seen("0", Some("suspicious")), seen("0", None)],
+        "off: the answer is not touched"
+    );
+}
+
+#[test]
 fn the_minimal_example_watches_an_api_key() {
     let gateway = start("minimal", &Example::named("minimal.yaml"));
     let mut client = gateway.client();

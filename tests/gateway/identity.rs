@@ -59,7 +59,7 @@ impl Identity {
                 Ok(claims) if claims.is_object() => (200, identity.token(claims)),
                 _ => (400, "post claims as a JSON object: {\"sub\": \"me\", \"sid\": \"1\"}\n".to_owned()),
             };
-            Answer { status, content_type: "text/plain", body }
+            Answer { status, content_type: "text/plain", report: None, body }
         })
     }
 }

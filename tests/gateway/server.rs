@@ -14,6 +14,8 @@ use std::{
 pub struct Answer {
     pub status: u16,
     pub content_type: &'static str,
+    /// The value of `x-session-risk-signal`, if the application reports its client.
+    pub report: Option<String>,
     pub body: String,
 }
 
@@ -60,10 +62,12 @@ fn serve(connection: TcpStream, answer: &dyn Fn(Message) -> Answer) {
     let mut connection = BufReader::new(connection);
     while let Ok(message) = client::read_message(&mut connection, false) {
         let bodiless = message.start.starts_with("HEAD ");
-        let Answer { status, content_type, body } = answer(message);
+        let Answer { status, content_type, report, body } = answer(message);
+        let report = report.map(|word| format!("x-session-risk-signal: {word}\r\n")).unwrap_or_default();
         let length = body.len();
-        let head =
-            format!("HTTP/1.1 {status} Status\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n");
+        let head = format!(
+            "HTTP/1.1 {status} Status\r\ncontent-type: {content_type}\r\n{report}content-length: {length}\r\n\r\n"
+        );
         let body = if bodiless { "" } else { &body };
         if connection.get_mut().write_all(format!("{head}{body}").as_bytes()).is_err() {
             return;

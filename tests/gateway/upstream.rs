@@ -30,7 +30,8 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Starts on a free loopback port. A request's `x-upstream-status` and `x-upstream-bytes` say how to answer it.
+    /// Starts on a free loopback port. A request's `x-upstream-status`, `x-upstream-bytes` and
+    /// `x-upstream-report` say how to answer it.
     pub fn start() -> Result<Self, String> {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&seen);
@@ -61,10 +62,11 @@ fn answer(message: Message, notes: &Mutex<Vec<Seen>>) -> Answer {
     let seen = Seen { method, path, headers, body };
     let number = |name| seen.header(name).and_then(|value| value.parse().ok());
     let status = number("x-upstream-status").and_then(|status| u16::try_from(status).ok()).unwrap_or(200);
+    let report = seen.header("x-upstream-report").map(str::to_owned);
     let padding = "x".repeat(number("x-upstream-bytes").unwrap_or(0));
     let map: Map<String, Value> =
         seen.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     let echo = json!({"method": seen.method, "path": seen.path, "headers": map, "padding": padding});
     notes.lock().expect("no thread panicked").push(seen);
-    Answer { status, content_type: "application/json", body: format!("{echo:#}\n") }
+    Answer { status, content_type: "application/json", report, body: format!("{echo:#}\n") }
 }
