@@ -190,9 +190,8 @@ impl Baseline {
     /// Whether this fingerprint's cipher suites are those of no known one, when one of the same transport is known.
     pub fn new_tls_stack(&self, ja4: u32) -> bool {
         let stack = ja4 >> 16;
-        let mut known = self.ja4.iter().filter(|known| **known != 0).map(|known| known >> 16);
-        let same_transport = |known: &u32| known >> 15 == stack >> 15;
-        let mut same = known.by_ref().filter(same_transport).peekable();
+        let known = self.ja4.iter().filter(|known| **known != 0).map(|known| known >> 16);
+        let mut same = known.filter(|known| known >> 15 == stack >> 15).peekable();
         same.peek().is_some() && same.all(|known| known != stack)
     }
 

@@ -424,7 +424,7 @@ impl Scene<'_> {
     }
 }
 
-/// Runs every detector. The order is that of the catalogue; none sees another's output.
+/// Runs every detector, each on its own: none sees another's output.
 pub fn detect(scene: Scene<'_>) -> Signals {
     let mut signals = Signals::default();
     network::detect(scene, &mut signals);

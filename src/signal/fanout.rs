@@ -38,7 +38,7 @@ pub const EXPORT_ALARM: u16 = 7 * 1024;
 pub const TARGET_ALARM: u16 = 5_120;
 
 /// The same for reading with the beat of a clock, which people who poll a list also do for a while: 11 in a row. Of 160
-/// honest pollers in the synthetic traces six go on for so long, of slow thieves three in four.
+/// honest pollers in the synthetic traces 3 are flagged with it, of 156 slow thieves 110.
 const CLOCKWORK_ALARM: u16 = 11 * BEAT;
 
 /// What an agent's new object adds, in 1/1024 nat: of undisturbed real agents one in 200 reads ten in a row.
