@@ -13,7 +13,7 @@ use session_risk::facts::{
     Tier,
 };
 use session_risk::filter::pairs;
-use session_risk::intake::{self, Target};
+use session_risk::intake::{self, Cache, Target};
 use session_risk::session::bucket::{Bucket, Rank};
 use session_risk::session::codec;
 use session_risk::session::local::LocalStore;
@@ -239,7 +239,16 @@ fn intake(criterion: &mut Criterion) {
         let headers = config.names.pick(pairs(blob));
         let target = Target::find(&config, &headers);
         let mut property = |path: &[&str]| (path == ["source", "address"]).then(|| b"203.0.113.9:51423".to_vec());
-        intake::read(&config, &headers, &target, None, &mut property, Timestamp::from_seconds(START)).facts
+        intake::read(
+            &config,
+            &mut Cache::default(),
+            &headers,
+            &target,
+            None,
+            &mut property,
+            Timestamp::from_seconds(START),
+        )
+        .facts
     };
     let facts = read(&jwt).unwrap();
     assert!(facts.verified && facts.grant.auth_time == Some(START) && facts.network.asn == Some(3320));

@@ -12,6 +12,8 @@
 
 #[path = "../tests/cost/record.rs"]
 mod record;
+#[path = "instructions/request.rs"]
+mod request;
 
 use session_risk::bounds::SESSION_BYTES;
 use session_risk::config::Config;
@@ -28,7 +30,8 @@ use std::{hint::black_box, process::Command, process::ExitCode};
 /// Says to the program that it runs under valgrind, and what: `case rounds`.
 const INNER: &str = "SESSION_RISK_INSTRUCTIONS";
 const ROUNDS: u64 = 500;
-const CASES: [&str; 3] = ["assess_cold", "assess_warm", "assess_stolen"];
+const CASES: [&str; 6] =
+    ["assess_cold", "assess_warm", "assess_stolen", "request_warm", "request_with_token", "request_stolen"];
 
 fn main() -> ExitCode {
     if let Ok(job) = std::env::var(INNER) {
@@ -70,6 +73,9 @@ fn counted(case: &str, rounds: u64) -> u64 {
 }
 
 fn work(case: &str, rounds: u64) {
+    if let Some(case) = case.strip_prefix("request_") {
+        return request::work(case, rounds);
+    }
     let engine = Config::from_json(br#"{"secret":"0123456789abcdef"}"#).unwrap().engine;
     let session = (0..100).fold(None, |session, minute| Some(engine.assess(&request(minute), session).session));
     let warm = codec::encode(&session.unwrap());

@@ -44,6 +44,13 @@ pub const LEVEL_MARGIN: u8 = 5;
 /// How long a level is held before it may fall, in seconds.
 pub const LEVEL_HOLD_SECONDS: u32 = 300;
 
+/// User-Agents, and TLS fingerprints, that one worker keeps read.
+pub const CACHED_TEXTS: usize = 256;
+/// Longest of them in bytes: with it 128 KiB are the most that a worker holds of each.
+pub const CACHED_TEXT_BYTES: usize = 512;
+/// Token payloads whose claims one worker keeps read; some 500 bytes each.
+pub const CACHED_PAYLOADS: usize = 1024;
+
 /// Updates that lost the compare-and-swap and wait for the next tick.
 pub const PENDING_UPDATES: usize = 1024;
 /// Attempts of one compare-and-swap update.

@@ -8,7 +8,7 @@ use crate::{
     host::{Effect, Host, LogLevel},
     intake::{self, Asker, McpCall, Target},
     metrics::{Counter, Unscored},
-    response::{self, Caller, Protocol},
+    response::{self, Caller, Protocol, Told},
     root::{Before, Kept, Root, Work},
     time::Timestamp,
 };
@@ -80,29 +80,27 @@ impl Stream {
             return (Self::Finished, Flow::Replied);
         }
         let config = root.config();
-        let headers = config.names.pick(pairs(&blob));
-        for name in headers.own() {
+        let request = Request::read(config, &blob);
+        for name in request.headers.own() {
             host.apply(Effect::RemoveRequestHeader(name));
         }
-        if headers.count() >= HEADERS_SHOWN {
+        if request.headers.count() >= HEADERS_SHOWN {
             // There may be more than the host shows.
             for name in response::HEADERS {
                 host.apply(Effect::RemoveRequestHeader(name.as_bytes()));
             }
         }
-        let target = Target::find(config, &headers);
-        if target.calls() && config.mcp.read_body && !end_of_stream {
-            drop(headers);
+        if !request.target.calls() {
+            return decide(root, host, &request, None);
+        }
+        if config.mcp.read_body && !end_of_stream {
             let since = host.now();
             let flow = if root.holds_headers() { Flow::Pause } else { Flow::Continue };
             return (Self::AwaitingBody { headers: blob, since }, flow);
         }
-        if !target.calls() {
-            return decide(root, host, &blob, None);
-        }
         // What a filter in front has read counts more than what the client says of itself.
         let of_metadata = intake::call_of_metadata(&mut |path| host.property(path));
-        decide_call(root, host, &blob, of_metadata)
+        decide_call(root, host, &request, of_metadata)
     }
 
     /// More of the request's body: `size` bytes are there, `read` gives them.
@@ -118,20 +116,23 @@ impl Stream {
         let limit = root.config().mcp.max_body_bytes;
         if size > limit {
             let call = McpCall { malformed: true, ..McpCall::default() };
-            return decide(root, host, &blob, Some(call));
+            let request = Request::read(root.config(), &blob);
+            return decide(root, host, &request, Some(call));
         }
         if !end_of_stream {
             return (Self::AwaitingBody { headers: blob, since }, Flow::Pause);
         }
         let body = read(size).unwrap_or_default();
-        decide_call(root, host, &blob, intake::call_of_body(&body))
+        let request = Request::read(root.config(), &blob);
+        decide_call(root, host, &request, intake::call_of_body(&body))
     }
 
     /// The host did not deliver the body in time: what the headers say must do.
     pub fn body_timed_out(self, root: &mut Root, host: &mut dyn Host) -> (Self, Flow) {
         let Self::AwaitingBody { headers: blob, .. } = self else { return (self, Flow::Continue) };
         host.apply(Effect::Count(Counter::BodyTimeout, 1));
-        decide_call(root, host, &blob, McpCall::default())
+        let request = Request::read(root.config(), &blob);
+        decide_call(root, host, &request, McpCall::default())
     }
 
     /// The host would not show the request's headers: nothing is known of it.
@@ -184,10 +185,24 @@ impl Stream {
 /// Kong shows at most this many header lines, pseudo-headers first, and says nothing of the rest.
 pub const HEADERS_SHOWN: usize = 100;
 
+/// A request's headers: as the host serialised them, and what the configuration asks of them.
+struct Request<'a> {
+    blob: &'a [u8],
+    headers: Headers<'a>,
+    target: Target<'a>,
+}
+
+impl<'a> Request<'a> {
+    fn read(config: &Config, blob: &'a [u8]) -> Self {
+        let headers = config.names.pick(pairs(blob));
+        let target = Target::find(config, &headers);
+        Self { blob, headers, target }
+    }
+}
+
 /// Decides an MCP call by what was read from its body; where nothing could be, its headers must do.
-fn decide_call(root: &mut Root, host: &mut dyn Host, blob: &[u8], of_body: McpCall) -> (Stream, Flow) {
-    let config = root.config();
-    let of_headers = intake::call_of_headers(config, &config.names.pick(pairs(blob)));
+fn decide_call(root: &mut Root, host: &mut dyn Host, request: &Request<'_>, of_body: McpCall) -> (Stream, Flow) {
+    let of_headers = intake::call_of_headers(root.config(), &request.headers);
     if intake::contradicts(&of_headers, &of_body) {
         host.apply(Effect::Count(Counter::Mismatch, 1));
         host.apply(Effect::Reply(&response::mismatch_reply(of_body.id.as_deref())));
@@ -195,7 +210,7 @@ fn decide_call(root: &mut Root, host: &mut dyn Host, blob: &[u8], of_body: McpCa
     }
     // A body that could not be read must not be explained away by a header.
     let call = if of_body.method.is_none() && !of_body.malformed { of_headers } else { of_body };
-    decide(root, host, blob, Some(call))
+    decide(root, host, request, Some(call))
 }
 
 /// Lets a request go, or refuses it, when it could not be assessed.
@@ -211,12 +226,11 @@ fn unscored(root: &Root, host: &mut dyn Host, protocol: Protocol<'_>) -> (Stream
 }
 
 /// Reads the request, assesses it, and has the effects.
-fn decide(root: &mut Root, host: &mut dyn Host, blob: &[u8], call: Option<McpCall>) -> (Stream, Flow) {
+fn decide(root: &mut Root, host: &mut dyn Host, request: &Request<'_>, call: Option<McpCall>) -> (Stream, Flow) {
     let now = host.now();
-    let config = root.config();
-    let headers: Headers<'_> = config.names.pick(pairs(blob));
-    let target = Target::find(config, &headers);
-    let intake = intake::read(config, &headers, &target, call.as_ref(), &mut |path| host.property(path), now);
+    let Request { blob, headers, target } = request;
+    let (config, cache) = root.reading();
+    let intake = intake::read(config, cache, headers, target, call.as_ref(), &mut |path| host.property(path), now);
     if intake.malformed {
         host.apply(Effect::Count(Counter::Malformed, 1));
     }
@@ -271,9 +285,8 @@ fn enact(
     for signal in assessment.signals.iter() {
         host.apply(Effect::Count(Counter::Signal(signal.kind.number()), 1));
     }
-    for (name, value) in response::filter_state(assessment, facts.key) {
-        host.apply(Effect::FilterState(name, &value));
-    }
+    let told = Told::of(assessment);
+    told.filter_state(facts.key, &mut |name, value| host.apply(Effect::FilterState(name, value)));
     let mut reply = None;
     if decision.action != Action::Allow {
         let asker = intake::asker(pairs(asked.blob));
@@ -283,9 +296,7 @@ fn enact(
         reply = response::local_reply(assessment, facts.action.access, caller, &root.config().step_up);
     }
     // The headers are set on refused requests too: the access log reads them there.
-    for (name, value) in response::request_headers(assessment) {
-        host.apply(Effect::SetRequestHeader(name, &value));
-    }
+    told.request_headers(&mut |name, value| host.apply(Effect::SetRequestHeader(name, value)));
     match reply {
         Some(reply) => {
             host.apply(Effect::Reply(&reply));

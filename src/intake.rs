@@ -2,11 +2,13 @@
 //! how each kind of text is parsed is in `facts/`, what is known of an MCP call in `intake/call.rs`, what the access log is
 //! told of it in `intake/log.rs`, what a refusal is worded by in `intake/caller.rs`.
 
+mod cache;
 mod call;
 mod caller;
 mod log;
 mod text;
 
+pub use cache::Cache;
 pub use call::{McpCall, call_of_body, call_of_headers, call_of_metadata, contradicts};
 pub use caller::{Asker, asker, request_id};
 
@@ -17,13 +19,14 @@ use crate::{
         SessionKey, Tier, client,
         credential::{self, Scheme},
         device::{self, Posture, UserAgent},
-        digest::Role,
+        digest::{self, Digest, Role},
         headers::Headers,
         route::{self, Matched},
-        token::{self, Claim},
+        token::{self, Claim, ClaimPath},
     },
     time::Timestamp,
 };
+use cache::Claims;
 use text::{base64url_of_hex, hundredths};
 
 /// Reads a property of the connection or of the request's metadata.
@@ -73,13 +76,15 @@ pub struct Intake {
 /// Reads a request into facts.
 pub fn read(
     config: &Config,
+    cache: &mut Cache,
     headers: &Headers<'_>,
     target: &Target<'_>,
     call: Option<&McpCall>,
     property: Property<'_>,
     now: Timestamp,
 ) -> Intake {
-    let mut reader = Reader { config, headers, claims: Vec::new(), payload: false, malformed: false, property };
+    let claims = Claims::default();
+    let mut reader = Reader { config, cache, headers, claims, payload: false, malformed: false, property };
     reader.read_claims();
     let flaws = reader.flaws();
     let Some((key, from)) = reader.session_key() else {
@@ -110,14 +115,15 @@ pub fn read(
 
 struct Reader<'a, 'p> {
     config: &'a Config,
+    cache: &'p mut Cache,
     headers: &'a Headers<'a>,
-    claims: Vec<Option<ClaimValue>>,
+    claims: Claims,
     payload: bool,
     malformed: bool,
     property: Property<'p>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum ClaimValue {
     Text(String),
     Number(i64),
@@ -126,28 +132,19 @@ enum ClaimValue {
 impl Reader<'_, '_> {
     fn read_claims(&mut self) {
         let session = &self.config.session;
-        self.claims = vec![None; session.claims.len()];
         match &session.payload {
             None => {}
             Some(Payload::Header(id)) => {
                 let Some(value) = self.headers.value(*id) else { return };
-                let mut payload = Vec::new();
-                let claims = &mut self.claims;
-                let read = token::decode_payload(value, &mut payload).and_then(|()| {
-                    token::read_claims(&payload, &session.claims, &mut |index, claim| {
-                        if let Some(slot) = claims.get_mut(index) {
-                            keep(slot, claim);
-                        }
-                    })
-                });
-                self.payload = read.is_ok();
-                self.malformed |= read.is_err();
-                if read.is_err() {
-                    self.claims.iter_mut().for_each(|claim| *claim = None);
-                }
+                let digest = self.config.digest.digest(Role::Payload, &[value]);
+                let claims = self.cache.claims(digest, || claims_of(value, &session.claims));
+                self.payload = claims.is_some();
+                self.malformed |= claims.is_none();
+                self.claims = claims.unwrap_or_default();
             }
             Some(Payload::Metadata(name)) => {
-                for (index, (slot, path)) in self.claims.iter_mut().zip(&session.claims).enumerate() {
+                let mut claims = vec![None; session.claims.len()];
+                for (index, (slot, path)) in claims.iter_mut().zip(&session.claims).enumerate() {
                     let mut keys = vec!["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", name.as_str()];
                     keys.extend(path.names());
                     let number = matches!(path.names().last(), Some("auth_time" | "iat" | "exp"))
@@ -155,6 +152,7 @@ impl Reader<'_, '_> {
                     *slot = (self.property)(&keys).and_then(|value| metadata_value(&value, number));
                     self.payload |= slot.is_some();
                 }
+                self.claims = claims.into();
             }
         }
     }
@@ -173,53 +171,55 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// What a source holds, as the parts of a digest.
-    fn find(&mut self, source: &Source) -> Option<Vec<Vec<u8>>> {
-        let names = &self.config.session.headers;
-        let one = |value: &[u8]| Some(vec![value.to_vec()]);
+    /// Adds what a source holds to a digest; `None` when the request lacks it, or when it is too long.
+    fn identity(&mut self, source: &Source, mut digest: Digest) -> Option<[u8; 16]> {
+        let (names, headers) = (&self.config.session.headers, self.headers);
+        let mut room = crate::bounds::IDENTITY_BYTES;
+        let mut add = |part: &[u8]| {
+            room = room.checked_sub(part.len())?;
+            digest.part(part);
+            Some(())
+        };
         match source {
-            Source::Claims(ids) => ids
-                .iter()
-                .map(|id| match self.claims.get(id.0)?.as_ref()? {
-                    ClaimValue::Text(text) if text.is_empty() => None,
-                    ClaimValue::Text(text) => Some(text.clone().into_bytes()),
-                    ClaimValue::Number(number) => Some(number.to_string().into_bytes()),
-                })
-                .collect(),
-            Source::Bearer => match credential::scheme(self.headers.value(names.authorization)?)? {
-                (Scheme::Bearer | Scheme::Dpop, token) => one(token),
-                _ => None,
-            },
-            Source::Header(id) => one(self.headers.value(*id).filter(|value| !value.is_empty())?),
-            Source::Cookie(name) => {
-                let mut lines = self.headers.values(names.cookie);
-                one(lines.find_map(|line| credential::cookie(line, name.as_bytes()))?)
+            Source::Claims(ids) => {
+                for id in ids {
+                    match self.claims.get(id.0)?.as_ref()? {
+                        ClaimValue::Text(text) if text.is_empty() => return None,
+                        ClaimValue::Text(text) => add(text.as_bytes())?,
+                        ClaimValue::Number(number) => add(number.to_string().as_bytes())?,
+                    }
+                }
             }
-            Source::ClientCertificate => one(&self.certificate()?),
-            Source::McpSessionId => one(self.headers.value(names.mcp_session).filter(|value| !value.is_empty())?),
+            Source::Bearer => match credential::scheme(headers.value(names.authorization)?)? {
+                (Scheme::Bearer | Scheme::Dpop, token) => add(token)?,
+                _ => return None,
+            },
+            Source::Header(id) => add(headers.value(*id).filter(|value| !value.is_empty())?)?,
+            Source::Cookie(name) => {
+                let mut lines = headers.values(names.cookie);
+                add(lines.find_map(|line| credential::cookie(line, name.as_bytes()))?)?;
+            }
+            Source::ClientCertificate => add(&self.certificate()?)?,
+            Source::McpSessionId => add(headers.value(names.mcp_session).filter(|value| !value.is_empty())?)?,
         }
-        .filter(|parts: &Vec<Vec<u8>>| parts.iter().map(Vec::len).sum::<usize>() <= crate::bounds::IDENTITY_BYTES)
+        Some(digest.finish())
     }
 
     fn session_key(&mut self) -> Option<(SessionKey, SourceWord)> {
         let config = self.config;
         config.session.key.iter().enumerate().find_map(|(index, source)| {
-            let parts = self.find(source)?;
+            let mut digest = config.digest.begin(Role::Session);
             // The source is part of the identity: a cookie that repeats somebody's API key is another session.
-            let index = [u8::try_from(index).unwrap_or(u8::MAX)];
-            let mut all: Vec<&[u8]> = vec![&index];
-            all.extend(parts.iter().map(Vec::as_slice));
-            Some((config.digest.session(&all), source.word()))
+            digest.part(&[u8::try_from(index).unwrap_or(u8::MAX)]);
+            Some((SessionKey::of(self.identity(source, digest)?), source.word()))
         })
     }
 
     fn subject(&mut self) -> u32 {
         let config = self.config;
-        let parts = config.session.subject.iter().find_map(|source| self.find(source));
-        parts.map_or(0, |parts| {
-            let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-            config.digest.short(Role::Subject, &parts)
-        })
+        let mut sources = config.session.subject.iter();
+        let found = sources.find_map(|source| self.identity(source, config.digest.begin(Role::Subject)));
+        found.map_or(0, digest::short)
     }
 
     fn actor(&self, from: SourceWord, mcp: bool) -> Actor {
@@ -309,14 +309,10 @@ impl Reader<'_, '_> {
             PostureSource::Claim(id) => self.text(id).map(|text| Posture::parse(text.as_bytes())),
         });
         let ja4 = headers.value(config.device.ja4).filter(|value| !value.is_empty());
+        let user_agent = headers.value(config.session.headers.user_agent);
         Device {
-            user_agent: headers.value(config.session.headers.user_agent).and_then(UserAgent::parse),
-            ja4: ja4.map(|ja4| {
-                let (transport, ciphers) = device::tls_stack(ja4);
-                // The uppermost bit is the transport: QUIC offers other cipher suites than TCP.
-                let stack = config.digest.tiny(Role::Fingerprint, &[ciphers]) >> 1 | u16::from(transport == b"q") << 15;
-                u32::from(stack) << 16 | u32::from(config.digest.tiny(Role::Fingerprint, &[ja4]))
-            }),
+            user_agent: user_agent.and_then(|text| self.cache.user_agents.get(text, UserAgent::parse)),
+            ja4: ja4.map(|ja4| self.cache.fingerprints.get(ja4, |ja4| fingerprint(config, ja4))),
             posture,
             binding: self.binding(),
         }
@@ -429,6 +425,28 @@ impl Reader<'_, '_> {
         action.tier = tool.map_or(action.tier, |tool| tool.tier.max(Tier::Standard));
         Some(name)
     }
+}
+
+/// A JA4 fingerprint in 32 bits: above the TLS stack, below the whole of it.
+fn fingerprint(config: &Config, ja4: &[u8]) -> u32 {
+    let (transport, ciphers) = device::tls_stack(ja4);
+    // The uppermost bit is the transport: QUIC offers other cipher suites than TCP.
+    let stack = config.digest.tiny(Role::Fingerprint, &[ciphers]) >> 1 | u16::from(transport == b"q") << 15;
+    u32::from(stack) << 16 | u32::from(config.digest.tiny(Role::Fingerprint, &[ja4]))
+}
+
+/// The claims of a payload in base64url; `None` when it cannot be read.
+fn claims_of(value: &[u8], wanted: &[ClaimPath]) -> Option<Claims> {
+    let mut payload = Vec::new();
+    token::decode_payload(value, &mut payload).ok()?;
+    let mut claims = vec![None; wanted.len()];
+    let mut take = |index: usize, claim: Claim<'_>| {
+        if let Some(slot) = claims.get_mut(index) {
+            keep(slot, claim);
+        }
+    };
+    token::read_claims(&payload, wanted, &mut take).ok()?;
+    Some(claims.into())
 }
 
 fn keep(slot: &mut Option<ClaimValue>, claim: Claim<'_>) {

@@ -96,7 +96,7 @@ impl Replay {
         let now = Timestamp::from_millis(record.ts);
         self.host.now = now;
         let pairs = request_headers(record);
-        let config = self.root.config();
+        let (config, cache) = self.root.reading();
         let headers = config.names.pick(pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
         let target = Target::find(config, &headers);
         // A call that could not be read is one all the same.
@@ -106,7 +106,7 @@ impl Replay {
             arguments: record.target.as_ref().map(|target| json!(target).to_string()),
             ..McpCall::default()
         });
-        let mut facts = intake::read(config, &headers, &target, call.as_ref(), &mut |_| None, now).facts?;
+        let mut facts = intake::read(config, cache, &headers, &target, call.as_ref(), &mut |_| None, now).facts?;
         take_digests(&mut facts, record, call.is_some());
         let Kept::Assessed(assessment, before) = self.root.keep(&mut self.host, &Work::Assess(facts)) else {
             return None;

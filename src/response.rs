@@ -93,22 +93,55 @@ pub const HEADERS: [&str; 6] = [
     "x-session-risk-unscored",
 ];
 
-/// The headers that a forwarded request carries, in order.
-pub fn request_headers(assessment: &Assessment) -> Vec<(&'static str, String)> {
-    let decision = &assessment.decision;
-    let mut headers = vec![
-        ("x-session-risk-score", assessment.score.points().to_string()),
-        ("x-session-risk-level", assessment.level.name().to_owned()),
-        ("x-session-risk-action", decision.effective().name().to_owned()),
-    ];
-    let reasons = reasons(&assessment.contributions);
-    if !reasons.is_empty() {
-        headers.push(("x-session-risk-reasons", reasons));
+/// What upstream, access log and client may be told of an assessment.
+#[derive(Clone, Debug)]
+pub struct Told {
+    score: String,
+    level: &'static str,
+    action: &'static str,
+    reasons: String,
+    would: Option<&'static str>,
+}
+
+impl Told {
+    /// In words.
+    pub fn of(assessment: &Assessment) -> Self {
+        let decision = &assessment.decision;
+        Self {
+            score: assessment.score.points().to_string(),
+            level: assessment.level.name(),
+            action: decision.effective().name(),
+            reasons: reasons(&assessment.contributions),
+            would: (!decision.enforced).then(|| decision.action.name()),
+        }
     }
-    if !decision.enforced {
-        headers.push(("x-session-risk-would", decision.action.name().to_owned()));
+
+    /// The headers that a forwarded request carries, in order, to `set` with their values.
+    pub fn request_headers(&self, set: &mut dyn FnMut(&'static str, &str)) {
+        set("x-session-risk-score", &self.score);
+        set("x-session-risk-level", self.level);
+        set("x-session-risk-action", self.action);
+        if !self.reasons.is_empty() {
+            set("x-session-risk-reasons", &self.reasons);
+        }
+        if let Some(would) = self.would {
+            set("x-session-risk-would", would);
+        }
     }
-    headers
+
+    /// The decision as filter state, for the access log: names to `set` with their values.
+    pub fn filter_state(&self, key: SessionKey, set: &mut dyn FnMut(&'static str, &str)) {
+        set("session_risk.score", &self.score);
+        set("session_risk.level", self.level);
+        set("session_risk.action", self.action);
+        set("session_risk.session", &key.to_string());
+        if !self.reasons.is_empty() {
+            set("session_risk.reasons", &self.reasons);
+        }
+        if let Some(would) = self.would {
+            set("session_risk.would", would);
+        }
+    }
 }
 
 /// The header of a request that is forwarded without a score although it has a session.
@@ -117,25 +150,6 @@ pub fn unscored_header(cause: Unscored) -> (&'static str, &'static str) {
         Unscored::NoSession => ("x-session-risk-unscored", "no_session"),
         Unscored::HostError => ("x-session-risk-unscored", "host_error"),
     }
-}
-
-/// The decision as filter state, for the access log.
-pub fn filter_state(assessment: &Assessment, key: SessionKey) -> Vec<(&'static str, String)> {
-    let decision = &assessment.decision;
-    let mut state = vec![
-        ("session_risk.score", assessment.score.points().to_string()),
-        ("session_risk.level", assessment.level.name().to_owned()),
-        ("session_risk.action", decision.effective().name().to_owned()),
-        ("session_risk.session", key.to_string()),
-    ];
-    let reasons = reasons(&assessment.contributions);
-    if !reasons.is_empty() {
-        state.push(("session_risk.reasons", reasons));
-    }
-    if !decision.enforced {
-        state.push(("session_risk.would", decision.action.name().to_owned()));
-    }
-    state
 }
 
 /// The names of what contributes, strongest first, separated by commas.

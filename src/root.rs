@@ -7,6 +7,7 @@ use crate::{
     engine::{Assessment, Engine},
     facts::{Facts, Outcome, SessionKey},
     host::{Effect, Host, LogLevel},
+    intake::Cache,
     metrics::Counter,
     score::Level,
     session::{
@@ -69,6 +70,8 @@ pub enum Kept {
 #[derive(Debug)]
 pub struct Root {
     config: Config,
+    /// What was read of earlier requests.
+    cache: Cache,
     /// Scratch for one bucket, so that an update allocates nothing.
     bucket: Vec<u8>,
     /// Updates that lost every try.
@@ -89,8 +92,8 @@ impl Root {
     /// Every problem in the configuration.
     pub fn configure(host: &mut dyn Host, text: &[u8]) -> Result<Self, ConfigError> {
         let config = Config::from_json(text)?;
-        let (bucket, waiting) = (Vec::new(), VecDeque::new());
-        let mut root = Self { config, bucket, waiting, local: None, holds_headers: true, administered: (0, 0) };
+        let (cache, bucket, waiting) = (Cache::default(), Vec::new(), VecDeque::new());
+        let mut root = Self { config, cache, bucket, waiting, local: None, holds_headers: true, administered: (0, 0) };
         let settings = &root.config.table;
         match table::seed(&mut HostStore(host), &settings.name, settings.geometry) {
             Ok(()) => root.holds_headers = !table::strict(&mut HostStore(host)).unwrap_or(false),
@@ -113,6 +116,11 @@ impl Root {
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What reading a request takes: the configuration, and what was read before.
+    pub fn reading(&mut self) -> (&Config, &mut Cache) {
+        (&self.config, &mut self.cache)
     }
 
     /// Whether a request can wait in its headers for its body.

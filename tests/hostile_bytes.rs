@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use session_risk::config::Config;
 use session_risk::filter::pairs;
-use session_risk::intake::{Target, call_of_headers, read};
+use session_risk::intake::{Cache, Target, call_of_headers, read};
 use session_risk::time::Timestamp;
 use std::sync::OnceLock;
 
@@ -200,6 +200,10 @@ proptest! {
         let blob = serialise(&headers);
         let (first, again) = (facts_at(&blob, now), facts_at(&blob, now));
         prop_assert_eq!(first, again);
+        // What was read of other requests, and of this one, changes nothing.
+        let cache = &mut warm()?;
+        prop_assert_eq!(facts_with(cache, &blob, now), first);
+        prop_assert_eq!(facts_with(cache, &blob, now), first);
     }
 }
 
@@ -208,11 +212,21 @@ fn facts_of(blob: &[u8]) {
 }
 
 fn facts_at(blob: &[u8], now: u64) -> Option<session_risk::facts::Facts> {
+    facts_with(&mut Cache::default(), blob, now)
+}
+
+/// What was read of all the requests so far.
+fn warm() -> Result<std::sync::MutexGuard<'static, Cache>, TestCaseError> {
+    static WARM: std::sync::LazyLock<std::sync::Mutex<Cache>> = std::sync::LazyLock::new(Default::default);
+    WARM.lock().map_err(|error| TestCaseError::fail(error.to_string()))
+}
+
+fn facts_with(cache: &mut Cache, blob: &[u8], now: u64) -> Option<session_risk::facts::Facts> {
     let config = full();
     let headers = config.names.pick(pairs(blob));
     let target = Target::find(config, &headers);
     let call = target.mcp.then(|| call_of_headers(config, &headers));
-    read(config, &headers, &target, call.as_ref(), &mut |_| None, Timestamp::from_millis(now)).facts
+    read(config, cache, &headers, &target, call.as_ref(), &mut |_| None, Timestamp::from_millis(now)).facts
 }
 
 #[test]

@@ -8,8 +8,9 @@ mod host;
 use host::{Gateway, Module, Options, Outcome, Profile, Request, Response};
 use serde_json::{Value, json};
 use session_risk::{
+    engine::Assessment,
     replay::{self, Replay, record::Record},
-    response,
+    response::Told,
 };
 use std::{
     collections::BTreeMap,
@@ -53,7 +54,7 @@ fn compare(config: &Value, records: &[Record]) -> BTreeMap<&'static str, u32> {
                 let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
                 let seen: BTreeMap<String, String> =
                     headers.into_iter().map(|(name, value)| (text(name), text(value))).collect();
-                for (name, value) in response::request_headers(&assessment) {
+                for (name, value) in headers_of(&assessment) {
                     assert_eq!(seen.get(name), Some(&value), "{line}: {name}");
                 }
             }
@@ -65,6 +66,12 @@ fn compare(config: &Value, records: &[Record]) -> BTreeMap<&'static str, u32> {
         }
     }
     actions
+}
+
+fn headers_of(assessment: &Assessment) -> Vec<(&'static str, String)> {
+    let mut headers = Vec::new();
+    Told::of(assessment).request_headers(&mut |name, value| headers.push((name, value.to_owned())));
+    headers
 }
 
 /// In shadow every request is forwarded, so that score, level, reasons and what would have been done show on each.

@@ -13,7 +13,7 @@ use session_risk::{
     facts::{Action, Facts},
     host::{Effect, Host},
     intake::{self, Target},
-    response::{self, Protocol},
+    response::{self, Caller, Protocol, Told},
     root::{Kept, Root, Work},
     session::{
         local::LocalStore,
@@ -96,7 +96,8 @@ impl Core {
         let attributes = request.attributes.as_ref().ok_or_else(missing)?;
         let http = attributes.request.as_ref().and_then(|request| request.http.as_ref()).ok_or_else(missing)?;
         let peer = attributes.source.as_ref().and_then(|peer| peer.address.as_ref()?.address.as_ref());
-        let config = self.root.config();
+        let now = self.memory.now();
+        let (config, cache) = self.root.reading();
         let pairs = http.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let headers = config.names.pick(pairs);
         let target = Target::find(config, &headers);
@@ -104,25 +105,26 @@ impl Core {
             (["source", "address"], Some(Address::SocketAddress(socket))) => Some(socket.address.clone().into_bytes()),
             _ => None,
         };
-        let now = self.memory.now();
-        let Some(facts) = intake::read(config, &headers, &target, None, &mut property, now).facts else {
+        let Some(facts) = intake::read(config, cache, &headers, &target, None, &mut property, now).facts else {
             return Ok(forward(Vec::new()));
         };
         match self.root.keep(&mut self.memory, &Work::Assess(facts)) {
             Kept::Assessed(assessment, _) => self.answer(&facts, &assessment, &http.path),
-            Kept::Observed(_) | Kept::Failed => Err(Status::internal("the session could not be read")),
+            Kept::Observed(_) | Kept::Found(_) | Kept::Failed => Err(Status::internal("the session could not be read")),
         }
     }
 
     fn answer(&mut self, facts: &Facts, assessment: &Assessment, path: &str) -> Result<CheckResponse, Status> {
-        let headers = response::request_headers(assessment);
+        let mut headers = Vec::new();
+        Told::of(assessment).request_headers(&mut |name, value| headers.push((name, value.to_owned())));
         if let Some(engine) = &mut self.rego {
             let decision = decided(engine, &facts.action, assessment, path)?;
             let forwards = decision == "allow" || !assessment.decision.enforced;
             return Ok(if forwards { forward(headers) } else { refuse(403, Vec::new(), decision) });
         }
         let step_up = &self.root.config().step_up;
-        Ok(match response::local_reply(assessment, facts.action.access, Protocol::Http, step_up) {
+        let caller = Caller { protocol: Protocol::Http, takes_claims: false };
+        Ok(match response::local_reply(assessment, facts.action.access, caller, step_up) {
             Some(reply) => refuse(reply.status, reply.headers, reply.body),
             None => forward(headers),
         })

@@ -39,6 +39,8 @@ pub enum Role {
     Target = 8,
     /// A collection of objects.
     Resource = 9,
+    /// A token's payload, to know it again within one worker.
+    Payload = 10,
 }
 
 /// Reads hex digits, exactly as many as fill `into`. False when the text is anything else.
@@ -61,36 +63,58 @@ impl DigestKey {
         Self { seeded: SipHasher24::new_with_key(&condense.finish128().as_bytes()) }
     }
 
-    /// The digest of these parts in their order, each with its length, so that no two lists of parts look alike.
-    pub fn digest(&self, role: Role, parts: &[&[u8]]) -> [u8; 16] {
+    /// A digest without parts so far.
+    pub fn begin(&self, role: Role) -> Digest {
         let mut hasher = self.seeded;
-        hasher.write(&[role.number()]);
-        for part in parts {
-            hasher.write(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            hasher.write(part);
-        }
-        hasher.finish128().as_bytes()
+        hasher.write_u8(role.number());
+        Digest { hasher }
+    }
+
+    /// The digest of these parts in their order.
+    pub fn digest(&self, role: Role, parts: &[&[u8]]) -> [u8; 16] {
+        let mut digest = self.begin(role);
+        parts.iter().for_each(|part| digest.part(part));
+        digest.finish()
     }
 
     /// A session key. Never all zero, which means "no entry" in the table.
     pub fn session(&self, parts: &[&[u8]]) -> SessionKey {
-        let mut digest = self.digest(Role::Session, parts);
-        if digest == [0; 16] {
-            digest = [1; 16];
-        }
-        SessionKey(digest)
+        SessionKey::of(self.digest(Role::Session, parts))
     }
 
     /// 32 bits of a digest, never 0, which means "unknown" wherever these are kept.
     pub fn short(&self, role: Role, parts: &[&[u8]]) -> u32 {
-        let [a, b, c, d, ..] = self.digest(role, parts);
-        u32::from_le_bytes([a, b, c, d]).max(1)
+        short(self.digest(role, parts))
     }
 
     /// 16 bits of a digest, never 0.
     pub fn tiny(&self, role: Role, parts: &[&[u8]]) -> u16 {
         let [a, b, ..] = self.digest(role, parts);
         u16::from_le_bytes([a, b]).max(1)
+    }
+}
+
+/// 32 bits of a whole digest, never 0.
+pub fn short([a, b, c, d, ..]: [u8; 16]) -> u32 {
+    u32::from_le_bytes([a, b, c, d]).max(1)
+}
+
+/// A digest that is being made, part by part.
+#[derive(Clone, Copy)]
+pub struct Digest {
+    hasher: SipHasher24,
+}
+
+impl Digest {
+    /// Adds a part with its length, so that no two lists of parts look alike.
+    pub fn part(&mut self, part: &[u8]) {
+        self.hasher.write(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        self.hasher.write(part);
+    }
+
+    /// The digest of all parts.
+    pub fn finish(self) -> [u8; 16] {
+        self.hasher.finish128().as_bytes()
     }
 }
 
@@ -106,6 +130,7 @@ impl Role {
             Self::Endpoint => 7,
             Self::Target => 8,
             Self::Resource => 9,
+            Self::Payload => 10,
         }
     }
 }

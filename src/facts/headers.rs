@@ -12,9 +12,25 @@ pub const OWN_PREFIX: &[u8] = b"x-session-risk-";
 pub struct HeaderId(usize);
 
 /// The names asked for, lower-case, each once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct HeaderNames {
     names: Vec<Box<[u8]>>,
+    /// Which names have a length, one bit a name; the last place is for all longer ones.
+    by_length: [u32; LENGTHS],
+}
+
+/// Lengths of names that are told apart. A header of a length that no name has is passed over without a look at it.
+const LENGTHS: usize = 40;
+
+/// Where a length is in [`HeaderNames::by_length`].
+fn place(length: usize) -> usize {
+    length.min(LENGTHS.saturating_sub(1))
+}
+
+impl Default for HeaderNames {
+    fn default() -> Self {
+        Self { names: Vec::new(), by_length: [0; LENGTHS] }
+    }
 }
 
 impl HeaderNames {
@@ -26,6 +42,9 @@ impl HeaderNames {
         if known.is_none() {
             if id >= WANTED {
                 return None;
+            }
+            if let (Some(names), Ok(bit)) = (self.by_length.get_mut(place(name.len())), u32::try_from(id)) {
+                *names |= 1u32.wrapping_shl(bit);
             }
             self.names.push(name);
         }
@@ -43,12 +62,11 @@ impl HeaderNames {
         let mut headers = Headers::default();
         for (name, value) in pairs {
             headers.count = headers.count.saturating_add(1);
-            if name.get(..OWN_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN_PREFIX)) {
+            if is_own(name) {
                 headers.own.push(name);
                 continue;
             }
-            // Lengths differ far more often than they agree, so most comparisons end there.
-            let Some(id) = self.names.iter().position(|wanted| wanted.eq_ignore_ascii_case(name)) else { continue };
+            let Some(id) = self.id_of(name) else { continue };
             let Some(slot) = headers.values.get_mut(id) else { continue };
             match slot {
                 None => *slot = Some(value),
@@ -57,6 +75,25 @@ impl HeaderNames {
         }
         headers
     }
+
+    fn id_of(&self, name: &[u8]) -> Option<usize> {
+        let mut left = self.by_length.get(place(name.len())).copied()?;
+        while left != 0 {
+            let id = usize::try_from(left.trailing_zeros()).ok()?;
+            let wanted = self.names.get(id)?;
+            // Envoy writes names in small letters, so the first comparison is most often the last.
+            if **wanted == *name || wanted.eq_ignore_ascii_case(name) {
+                return Some(id);
+            }
+            left &= left.wrapping_sub(1);
+        }
+        None
+    }
+}
+
+/// Whether a name begins with [`OWN_PREFIX`]. Its last letters tell more headers apart than its first ones.
+fn is_own(name: &[u8]) -> bool {
+    name.get(..OWN_PREFIX.len()).is_some_and(|start| start.ends_with(b"-") && start.eq_ignore_ascii_case(OWN_PREFIX))
 }
 
 /// One request's wanted headers.

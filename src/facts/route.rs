@@ -231,10 +231,13 @@ fn normal(path: &[u8]) -> Option<Cow<'_, str>> {
     let end = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
     let path = path.get(..end).filter(|path| path.len() <= PATH_BYTES)?;
     let text = std::str::from_utf8(path).ok()?;
-    let plain = !text.contains("//")
-        && !text.contains("/.")
-        && !path.iter().any(|byte| matches!(byte, b'%' | b';' | b'\\'))
-        && (text.len() == 1 || !text.ends_with('/'));
+    // In one pass by hand: searching a text for two letters sets up a machine for long ones.
+    let mut last = 0;
+    let mut plain = text.len() == 1 || !text.ends_with('/');
+    for byte in path {
+        plain &= !matches!((last, *byte), (_, b'%' | b';' | b'\\') | (b'/', b'/' | b'.'));
+        last = *byte;
+    }
     if plain { Some(Cow::Borrowed(text)) } else { Some(Cow::Owned(rewritten(path)?)) }
 }
 

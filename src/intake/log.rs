@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::{
         config::Config,
-        intake::{self, Target},
+        intake::{self, Cache, Target},
         time::Timestamp,
     };
     use base64::Engine as _;
@@ -113,7 +113,7 @@ mod tests {
             ..McpCall::default()
         };
         let now = Timestamp::from_millis(12_345);
-        intake::read(&config, &headers, &target, Some(&call), &mut |_| None, now).log
+        intake::read(&config, &mut Cache::default(), &headers, &target, Some(&call), &mut |_| None, now).log
     }
 
     #[test]

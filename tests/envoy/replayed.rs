@@ -9,7 +9,7 @@ use session_risk::{
         Replay,
         record::{Record, Unread},
     },
-    response,
+    response::Told,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -185,8 +185,9 @@ fn compare(lines: &[String], configuration: &Value) -> (BTreeSet<String>, usize)
             Err(other) => panic!("line {number}: {other}: {line}"),
         };
         let step = replay.step(&record).expect("a session");
-        let state: BTreeMap<&str, String> =
-            response::filter_state(&step.assessment, step.facts.key).into_iter().collect();
+        let mut state: BTreeMap<&str, String> = BTreeMap::new();
+        let mut set = |name, value: &str| drop(state.insert(name, value.to_owned()));
+        Told::of(&step.assessment).filter_state(step.facts.key, &mut set);
         for name in ["session", "score", "level", "action", "would", "reasons"] {
             let decided = state.get(format!("session_risk.{name}").as_str()).map(String::as_str);
             assert_eq!(logged[name].as_str(), decided, "line {number}, {name}: {line}");
