@@ -286,7 +286,9 @@ fn enact(
         host.apply(Effect::Count(Counter::Signal(signal.kind.number()), 1));
     }
     let told = Told::of(assessment);
-    told.filter_state(facts.key, &mut |name, value| host.apply(Effect::FilterState(name, value)));
+    told.filter_state(facts.key, root.config().log_fields, &mut |name, value| {
+        host.apply(Effect::FilterState(name, value))
+    });
     let mut reply = None;
     if decision.action != Action::Allow {
         let asker = intake::asker(pairs(asked.blob));
@@ -310,18 +312,24 @@ fn enact(
     }
 }
 
+/// How many pairs a serialised header map says that it has, as far as they can be there.
+pub fn count(blob: &[u8]) -> usize {
+    number(blob, 0).unwrap_or(0).min(blob.len() / 8)
+}
+
+fn number(blob: &[u8], at: usize) -> Option<usize> {
+    let bytes = blob.get(at..at.checked_add(4)?)?;
+    usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
+}
+
 /// The pairs of a serialised header map: a count, then two lengths a pair, then the bytes, each with a NUL behind it
 /// (proxy-wasm ABI 0.2.1). Stops at the first thing that does not fit.
 pub fn pairs(blob: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let number = |at: usize| -> Option<usize> {
-        let bytes = blob.get(at..at.checked_add(4)?)?;
-        usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
-    };
-    let count = number(0).unwrap_or(0).min(blob.len() / 8);
+    let count = count(blob);
     let mut at = count.saturating_mul(8).saturating_add(4);
     (0..count).map_while(move |index| {
         let lengths = index.checked_mul(8)?.checked_add(4)?;
-        let (name, value) = (number(lengths)?, number(lengths.checked_add(4)?)?);
+        let (name, value) = (number(blob, lengths)?, number(blob, lengths.checked_add(4)?)?);
         let name_end = at.checked_add(name)?;
         let value_start = name_end.checked_add(1)?;
         let value_end = value_start.checked_add(value)?;

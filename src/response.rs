@@ -129,12 +129,16 @@ impl Told {
         }
     }
 
-    /// The decision as filter state, for the access log: names to `set` with their values.
-    pub fn filter_state(&self, key: SessionKey, set: &mut dyn FnMut(&'static str, &str)) {
+    /// Filter state for the access log: names to `set` with their values. The decision is in the request's headers, where a
+    /// log can read it too; only for `all` it is told here again, since each value is a host call.
+    pub fn filter_state(&self, key: SessionKey, all: bool, set: &mut dyn FnMut(&'static str, &str)) {
+        set("session_risk.session", &key.to_string());
+        if !all {
+            return;
+        }
         set("session_risk.score", &self.score);
         set("session_risk.level", self.level);
         set("session_risk.action", self.action);
-        set("session_risk.session", &key.to_string());
         if !self.reasons.is_empty() {
             set("session_risk.reasons", &self.reasons);
         }

@@ -270,7 +270,7 @@ impl Signals {
 
     /// The signals raised.
     pub fn iter(&self) -> impl Iterator<Item = &Signal> {
-        self.items.iter().flatten()
+        self.items.iter().take(self.len).flatten()
     }
 
     /// The signal of this kind, if raised.

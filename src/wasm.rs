@@ -174,7 +174,7 @@ impl Request {
     /// Puts the wanted headers in front when the host may have left some out: many useless headers must not hide the
     /// ones that a gateway appends. Asked for by name, they are always there.
     fn complete(&self, blob: &mut Vec<u8>) {
-        if filter::pairs(blob).count() < filter::HEADERS_SHOWN {
+        if filter::count(blob) < filter::HEADERS_SHOWN {
             return;
         }
         self.shared.with(|root, _| {

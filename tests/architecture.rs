@@ -29,7 +29,10 @@ const FLOW: &[(&str, &[&str])] = &[
     ("intake", &["time", "bounds", "facts", "config"]),
     // The trait names what it carries: counters, local replies, the store of the session table.
     ("host", &["time", "session", "metrics", "response"]),
-    ("root", &["time", "bounds", "facts", "signal", "score", "session", "engine", "metrics", "config", "host"]),
+    (
+        "root",
+        &["time", "bounds", "facts", "signal", "score", "session", "engine", "metrics", "config", "intake", "host"],
+    ),
     (
         "admin",
         &["time", "bounds", "facts", "signal", "score", "session", "response", "audit", "intake", "host", "root"],

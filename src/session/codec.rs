@@ -32,7 +32,8 @@ pub enum CodecError {
 
 /// Writes a session down.
 pub fn encode(session: &Session) -> [u8; SESSION_BYTES] {
-    let mut out = Writer { bytes: [0; SESSION_BYTES], at: 0 };
+    let mut bytes = [0; SESSION_BYTES];
+    let mut out = Writer { left: &mut bytes };
     let (standing, past) = (&session.standing, &session.baseline);
     out.u48(session.seen.millis());
     out.u48(past.learned.millis());
@@ -56,8 +57,8 @@ pub fn encode(session: &Session) -> [u8; SESSION_BYTES] {
     out.u8(past.switches);
     out.minutes(past.switched);
     let location = past.location.unwrap_or(NOWHERE);
-    out.put(&location.latitude.to_le_bytes());
-    out.put(&location.longitude.to_le_bytes());
+    out.put(location.latitude.to_le_bytes());
+    out.put(location.longitude.to_le_bytes());
     for client in past.user_agents {
         out.u16(client.map_or(0, |client| client.family.code()));
         out.u8(client.map_or(NO_CLIENT, |client| client.os.code()));
@@ -77,9 +78,9 @@ pub fn encode(session: &Session) -> [u8; SESSION_BYTES] {
     out.minutes(past.stepped_up);
     out.u24(past.hours);
     out.u16(past.last_gap);
-    out.put(&past.mix.recent);
+    out.put(past.mix.recent);
     past.mix.past.iter().for_each(|share| out.u16(*share));
-    out.put(&past.targets);
+    out.put(past.targets);
     for count in [past.novelty, past.pace, past.target_sum, past.export_sum, past.error_sum, past.writes, past.exports]
     {
         out.u16(count);
@@ -92,7 +93,7 @@ pub fn encode(session: &Session) -> [u8; SESSION_BYTES] {
         out.u16(line.map_or(0, |line| u16::from(line.kind.number()) << 11 | line.strength.units()));
         out.u32(line.map_or(0, |line| line.at));
     }
-    out.bytes
+    bytes
 }
 
 /// Reads a session.
@@ -212,11 +213,11 @@ const NOWHERE: Location = Location { latitude: i16::MIN, longitude: i16::MIN };
 const NO_CLIENT: u8 = u8::MAX;
 const NO_NETWORK: u8 = u8::MAX;
 
-fn write_network(out: &mut Writer, network: Option<KnownNetwork>) {
+fn write_network(out: &mut Writer<'_>, network: Option<KnownNetwork>) {
     let known = network.unwrap_or_default();
     out.u16(known.prefix);
     out.u32(known.asn);
-    out.put(&known.country.map_or([0, 0], |country| country.0));
+    out.put(known.country.map_or([0, 0], |country| country.0));
     out.u8(match (network, known.kind) {
         (None, _) => NO_NETWORK,
         (_, NetworkKind::Access) => 0,
@@ -277,35 +278,36 @@ fn flag(byte: u8) -> Result<bool, CodecError> {
 }
 
 /// Fills a block from the front. What does not fit is dropped; a test proves that everything fits.
-struct Writer {
-    bytes: [u8; SESSION_BYTES],
-    at: usize,
+struct Writer<'a> {
+    left: &'a mut [u8],
 }
 
-impl Writer {
-    fn put(&mut self, from: &[u8]) {
-        let end = self.at.saturating_add(from.len());
-        if let Some(into) = self.bytes.get_mut(self.at..end) {
-            into.copy_from_slice(from);
+impl Writer<'_> {
+    /// Fields have sizes that the compiler knows: copies of other sizes are calls out of the module, and there would be a
+    /// hundred of them.
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, from: [u8; N]) {
+        if let Some((field, left)) = std::mem::take(&mut self.left).split_first_chunk_mut::<N>() {
+            *field = from;
+            self.left = left;
         }
-        self.at = end;
     }
     fn u8(&mut self, value: u8) {
-        self.put(&[value]);
+        self.put([value]);
     }
     fn u16(&mut self, value: u16) {
-        self.put(&value.to_le_bytes());
+        self.put(value.to_le_bytes());
     }
     fn u24(&mut self, value: u32) {
         let [a, b, c, _] = value.min(0x00ff_ffff).to_le_bytes();
-        self.put(&[a, b, c]);
+        self.put([a, b, c]);
     }
     fn u32(&mut self, value: u32) {
-        self.put(&value.to_le_bytes());
+        self.put(value.to_le_bytes());
     }
     fn u48(&mut self, value: u64) {
         let [a, b, c, d, e, f, ..] = value.min(0xffff_ffff_ffff).to_le_bytes();
-        self.put(&[a, b, c, d, e, f]);
+        self.put([a, b, c, d, e, f]);
     }
     fn minutes(&mut self, since_1970: u32) {
         self.u24(since_1970.saturating_sub(MINUTES_2020));

@@ -187,7 +187,7 @@ fn compare(lines: &[String], configuration: &Value) -> (BTreeSet<String>, usize)
         let step = replay.step(&record).expect("a session");
         let mut state: BTreeMap<&str, String> = BTreeMap::new();
         let mut set = |name, value: &str| drop(state.insert(name, value.to_owned()));
-        Told::of(&step.assessment).filter_state(step.facts.key, &mut set);
+        Told::of(&step.assessment).filter_state(step.facts.key, true, &mut set);
         for name in ["session", "score", "level", "action", "would", "reasons"] {
             let decided = state.get(format!("session_risk.{name}").as_str()).map(String::as_str);
             assert_eq!(logged[name].as_str(), decided, "line {number}, {name}: {line}");
