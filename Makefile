@@ -72,11 +72,11 @@ cost: wasm ## what a request costs in counts (fuel, host calls, instructions), a
 cost-record: ## write tests/cost.txt anew; say why in the commit's message
 	COST_RECORD=1 $(MAKE) --no-print-directory cost
 
-bench-gateway: wasm ## what a request costs in a real Envoy, beside other ways to do it (FULL=1: every case, 40 minutes)
+bench-gateway: wasm ## what a request costs in a real Envoy, beside other ways to do it (FULL=1: every case, 40 minutes; ROW="2 workers": one)
 	@for tool in wrk h2load; do command -v $$tool >/dev/null || \
 	  { echo "no $$tool: on Debian or Ubuntu, apt-get install wrk nghttp2-client" >&2; exit 1; }; done
 	cargo build --quiet --profile gateway --features bench-gateway --bin session-risk-authorizer --bin session-risk-gateway-bench
-	$(TARGET)/gateway/session-risk-gateway-bench $(if $(FULL),--full)
+	$(TARGET)/gateway/session-risk-gateway-bench $(if $(FULL),--full) $(if $(ROW),--row "$(ROW)")
 
 schema: ## write envoy-config/session-risk.schema.json anew
 	cargo run --quiet --features cli --bin session-risk -- schema > envoy-config/session-risk.schema.json

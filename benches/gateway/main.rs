@@ -10,6 +10,7 @@ mod gateway;
 #[path = "../../src/bin/session-risk/report/html.rs"]
 mod html;
 mod load;
+mod modules;
 mod output;
 mod page;
 #[allow(dead_code, reason = "other reports use more of it")]
@@ -30,6 +31,9 @@ struct Arguments {
     /// Every variant in every row, more and longer rounds, and a million sessions: about 40 minutes instead of four
     #[arg(long)]
     full: bool,
+    /// Only this row, by its name; may be given several times
+    #[arg(long)]
+    row: Vec<String>,
 }
 
 /// How long is measured.
@@ -61,6 +65,10 @@ struct Measured {
     runs: Vec<Run>,
     latencies: Vec<Latency>,
     resident: f64,
+    /// Milliseconds from the start of the process until it served.
+    ready: f64,
+    /// Compare-and-swaps lost to another worker, in a million requests.
+    lost: f64,
 }
 
 /// A row's figures.
@@ -99,7 +107,7 @@ fn rows(full: bool) -> Vec<Row> {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let effort = if arguments.full { Effort::FULL } else { Effort::QUICK };
-    match interrupt::note().and_then(|()| run(effort)) {
+    match interrupt::note().and_then(|()| run(effort, &arguments.row)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -108,7 +116,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(effort: Effort) -> Result<(), String> {
+fn run(effort: Effort, only: &[String]) -> Result<(), String> {
+    let mut rows = rows(effort.full || !only.is_empty());
+    if let Some(unknown) = only.iter().find(|name| !rows.iter().any(|row| row.name == **name)) {
+        let names: Vec<&str> = rows.iter().map(|row| row.name).collect();
+        return Err(format!("no row `{unknown}`; there are: {}", names.join("; ")));
+    }
+    rows.retain(|row| only.is_empty() || only.iter().any(|name| name == row.name));
     for tool in ["wrk", "h2load"] {
         if std::process::Command::new(tool).arg("--version").output().is_err() {
             return Err(format!("no {tool}; on Debian or Ubuntu: apt-get install wrk nghttp2-client"));
@@ -124,8 +138,8 @@ fn run(effort: Effort) -> Result<(), String> {
     };
     let machine = Machine::now(&workshop)?;
     let mut results = Vec::new();
-    for row in rows(effort.full) {
-        results.push(measure(&workshop, &row, effort, results.is_empty())?);
+    for row in rows {
+        results.push(measure(&workshop, &row, effort, row.name == "base")?);
     }
     let machine = machine.ended();
     let json = output::json(&results, &machine, effort.full);
@@ -144,7 +158,14 @@ fn measure(workshop: &Workshop, row: &Row, effort: Effort, base: bool) -> Result
     let traffic = Traffic::new(row.setting, &workshop.identity, &workshop.directory)?;
     let start = |variant: &Variant| Site::start(workshop, *variant, row.setting.workers, row.table);
     let sites = row.variants.iter().map(start).collect::<Result<Vec<Site>, String>>()?;
-    let fresh = |site: &Site| Measured { variant: site.variant, runs: vec![], latencies: vec![], resident: 0.0 };
+    let fresh = |site: &Site| Measured {
+        variant: site.variant,
+        runs: vec![],
+        latencies: vec![],
+        resident: 0.0,
+        ready: site.ready.as_secs_f64() * 1e3,
+        lost: 0.0,
+    };
     let mut measured: Vec<Measured> = sites.iter().map(fresh).collect();
     for site in &sites {
         warm(&traffic, site, row.setting)?;
@@ -166,6 +187,8 @@ fn measure(workshop: &Workshop, row: &Row, effort: Effort, base: bool) -> Result
     }
     for (site, figures) in sites.iter().zip(&mut measured) {
         figures.resident = resident(site.envoy.process_id());
+        let requests = site.envoy.counter("requests").max(1);
+        figures.lost = site.envoy.counter("table.conflicts") as f64 / requests as f64 * 1e6;
     }
     Ok(Outcome { name: row.name, setting: row.setting, measured })
 }

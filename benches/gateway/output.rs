@@ -136,6 +136,7 @@ fn figures(outcome: &Outcome) -> Value {
             "cpu_us_per_request_between": envoy.json(),
             "requests_per_s": rate.median.round(),
             "resident_mb": tenths(measured.resident),
+            "ready_ms": tenths(measured.ready),
         });
         if authorizer.median > 0.0 {
             row["authorizer_cpu_us_per_request"] = tenths(authorizer.median).into();
@@ -146,6 +147,9 @@ fn figures(outcome: &Outcome) -> Value {
             row["p99_us"] = tenths(p99.median).into();
             row["p50_us_between"] = p50.json();
             row["p99_us_between"] = p99.json();
+        }
+        if matches!(measured.variant, Variant::SessionRisk | Variant::SessionRiskEnforce) {
+            row["cas_lost_per_million_requests"] = tenths(measured.lost).into();
         }
         let name = measured.variant.name();
         variants.insert(name.to_owned(), row);
@@ -185,13 +189,14 @@ pub(crate) fn latency(measured: &Measured) -> (Spread, Spread) {
 /// The figures for people.
 pub(crate) fn table(outcomes: &[Outcome], machine: &Machine) -> String {
     let mut text = format!("{}\n", machine.words());
-    text.push_str("CPU in microseconds a request: median of the rounds (least..most). Added: above `none`, authorizer included.\n");
+    text.push_str("CPU in microseconds a request: median of the rounds (least..most). Added: above `none`, authorizer included.\n\
+         Ready: from the start of the process. Lost CAS: compare-and-swaps lost to another worker, in a million requests.\n");
     for outcome in outcomes {
         let _ = writeln!(text, "\n{}", describe(outcome));
         let _ = writeln!(
             text,
-            "  {:<21} {:>22} {:>11} {:>22} {:>8} {:>7} {:>7} {:>7}",
-            "", "Envoy", "authorizer", "added", "req/s", "p50 us", "p99 us", "MB"
+            "  {:<21} {:>22} {:>11} {:>22} {:>8} {:>7} {:>7} {:>7} {:>9} {:>9}",
+            "", "Envoy", "authorizer", "added", "req/s", "p50 us", "p99 us", "MB", "ready ms", "lost CAS"
         );
         for measured in &outcome.measured {
             let spread = |cost: fn(&Run) -> f64| Spread::of(measured.runs.iter().map(cost));
@@ -201,7 +206,7 @@ pub(crate) fn table(outcomes: &[Outcome], machine: &Machine) -> String {
             let shown = |number: f64| if number > 0.0 { format!("{number:.0}") } else { String::new() };
             let _ = writeln!(
                 text,
-                "  {:<21} {:>22} {:>11} {:>22} {:>8.0} {:>7} {:>7} {:>7.0}",
+                "  {:<21} {:>22} {:>11} {:>22} {:>8.0} {:>7} {:>7} {:>7.0} {:>9.0} {:>9.0}",
                 measured.variant.name(),
                 spread(envoy_cost).text(),
                 if authorizer > 0.0 { format!("{authorizer:.1}") } else { String::new() },
@@ -210,6 +215,8 @@ pub(crate) fn table(outcomes: &[Outcome], machine: &Machine) -> String {
                 shown(p50.median),
                 shown(p99.median),
                 measured.resident,
+                measured.ready,
+                measured.lost,
             );
         }
         let (empty, external) = outcome.ratios();

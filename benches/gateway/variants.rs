@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use crate::gateway::{
@@ -12,6 +13,7 @@ use crate::gateway::{
     envoy::free_port,
     identity::{AUDIENCE, ISSUER, Identity},
 };
+use crate::modules;
 
 /// One thing to put into an Envoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(crate) enum Variant {
     EmptyWasm,
     /// A module that exports only what Envoy needs to call it once a request.
     LeastWasm,
+    /// A module that asks for each thing by itself, as one would write it at first.
+    NaiveWasm,
     /// Ours in shadow mode, every signal on.
     SessionRisk,
     /// Ours, enforcing.
@@ -37,10 +41,11 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::None,
         Self::EmptyWasm,
         Self::LeastWasm,
+        Self::NaiveWasm,
         Self::SessionRisk,
         Self::SessionRiskEnforce,
         Self::Lua,
@@ -54,6 +59,7 @@ impl Variant {
             Self::None => "none",
             Self::EmptyWasm => "empty_wasm",
             Self::LeastWasm => "least_wasm",
+            Self::NaiveWasm => "naive_wasm",
             Self::SessionRisk => "session_risk",
             Self::SessionRiskEnforce => "session_risk_enforce",
             Self::Lua => "lua",
@@ -84,6 +90,8 @@ pub(crate) struct Site {
     pub(crate) variant: Variant,
     pub(crate) envoy: Envoy,
     pub(crate) authorizer: Option<Authorizer>,
+    /// From the start of the process until it serves.
+    pub(crate) ready: Duration,
 }
 
 impl Site {
@@ -101,8 +109,9 @@ impl Site {
         loop {
             let ports = (free_port()?, free_port()?);
             let text = bootstrap(ports, &filter, authorizer.as_ref().map(|authorizer| authorizer.port));
+            let started = Instant::now();
             match Envoy::with_bootstrap(&text, workers, &directory, &workshop.envoy, ports) {
-                Ok(envoy) => return Ok(Self { variant, envoy, authorizer }),
+                Ok(envoy) => return Ok(Self { variant, envoy, authorizer, ready: started.elapsed() }),
                 Err(error) if error.contains("Address already in use") && tries < 3 => tries += 1,
                 Err(error) => return Err(format!("{}: {error}", variant.name())),
             }
@@ -185,9 +194,12 @@ fn configuration(mode: &str, table: Table) -> String {
 fn filter(workshop: &Workshop, directory: &Path, variant: Variant, table: Table) -> Result<String, String> {
     Ok(match variant {
         Variant::None => String::new(),
-        Variant::EmptyWasm | Variant::LeastWasm => {
-            let module = directory.join("empty.wasm");
-            let text = empty_module(variant == Variant::EmptyWasm);
+        Variant::EmptyWasm | Variant::LeastWasm | Variant::NaiveWasm => {
+            let module = directory.join("module.wasm");
+            let text = match variant {
+                Variant::NaiveWasm => modules::naive(),
+                _ => modules::empty(variant == Variant::EmptyWasm),
+            };
             let bytes = wat::parse_str(&text).map_err(|error| error.to_string())?;
             std::fs::write(&module, bytes).map_err(|error| format!("cannot write {}: {error}", module.display()))?;
             wasm_filter(&module, "{}")
@@ -198,40 +210,6 @@ fn filter(workshop: &Workshop, directory: &Path, variant: Variant, table: Table)
         Variant::Native => native_filters(&workshop.identity),
         Variant::ExtAuthzCore | Variant::ExtAuthzRego => EXT_AUTHZ.to_owned(),
     })
-}
-
-/// A module in the text format. Its only work is to give the host memory, which it takes from one place again and again.
-fn empty_module(every_callback: bool) -> String {
-    const NONE: &str = "";
-    const MORE: [(&str, &str, &str); 8] = [
-        ("proxy_on_request_body", "i32 i32 i32", "0"),
-        ("proxy_on_request_trailers", "i32 i32", "0"),
-        ("proxy_on_response_headers", "i32 i32 i32", "0"),
-        ("proxy_on_response_body", "i32 i32 i32", "0"),
-        ("proxy_on_response_trailers", "i32 i32", "0"),
-        ("proxy_on_log", "i32", NONE),
-        ("proxy_on_done", "i32", "1"),
-        ("proxy_on_delete", "i32", NONE),
-    ];
-    const ALWAYS: [(&str, &str, &str); 4] = [
-        ("proxy_on_context_create", "i32 i32", NONE),
-        ("proxy_on_vm_start", "i32 i32", "1"),
-        ("proxy_on_configure", "i32 i32", "1"),
-        ("proxy_on_request_headers", "i32 i32 i32", "0"),
-    ];
-    let more = MORE.iter().filter(|_| every_callback);
-    let functions: String = ALWAYS
-        .iter()
-        .chain(more)
-        .map(|(name, takes, gives)| {
-            let result = if gives.is_empty() { String::new() } else { format!("(result i32) (i32.const {gives})") };
-            format!("(func (export \"{name}\") (param {takes}) {result})\n")
-        })
-        .collect();
-    format!(
-        "(module (memory (export \"memory\") 16)\n(func (export \"proxy_abi_version_0_2_1\"))\n\
-         (func (export \"proxy_on_memory_allocate\") (param i32) (result i32) (i32.const 65536))\n{functions})"
-    )
 }
 
 fn wasm_filter(module: &Path, configuration: &str) -> String {
