@@ -48,7 +48,7 @@ pub struct Config {
     pub default_tier: Tier,
     /// Tools of agents, first match wins.
     pub tools: Vec<Tool>,
-    /// One a rule: which route and tool names it is limited to.
+    /// One a rule: which hosts, routes and tools it is limited to.
     pub selectors: Vec<Selector>,
     /// How MCP calls are read.
     pub mcp: McpSettings,
@@ -194,6 +194,8 @@ pub struct StandardHeaders {
     pub mcp_method: HeaderId,
     /// `mcp-name`.
     pub mcp_name: HeaderId,
+    /// `:authority`, and `host` where that is absent; read only where something is limited to hosts.
+    pub host: Option<[HeaderId; 2]>,
 }
 
 /// One rule for the actor; every part that is stated must hold.
@@ -303,9 +305,11 @@ pub struct Tool {
     pub tier: Tier,
 }
 
-/// Which names a rule is limited to.
+/// Which hosts and names a rule is limited to.
 #[derive(Clone, Debug, Default)]
 pub struct Selector {
+    /// Hosts in lower case; empty is any.
+    pub hosts: Vec<Glob>,
     /// Routes, by index; `None` is any request.
     pub routes: Option<Vec<u16>>,
     /// Tools; empty is any.

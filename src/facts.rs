@@ -3,6 +3,7 @@
 //! on a later tick. Where they come from (headers, metadata, a trace) is not known here.
 
 pub mod agent;
+pub mod authority;
 pub mod client;
 pub mod credential;
 pub mod device;
@@ -250,7 +251,7 @@ pub struct Facts {
     pub grant: Grant,
     /// What it asks for.
     pub action: Action,
-    /// One bit a policy rule: set where the rule's route and tool names select this request.
+    /// One bit a policy rule: set where the rule's hosts, routes and tools select this request.
     pub selected: u64,
 }
 

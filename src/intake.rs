@@ -4,6 +4,7 @@
 
 mod call;
 mod caller;
+mod choice;
 mod log;
 mod text;
 
@@ -394,11 +395,14 @@ impl Reader<'_, '_> {
                 });
             }
         }
+        let host = choice::host(config, self.headers);
         let selected = (0u32..).zip(&config.selectors).fold(0u64, |bits, (bit, selector)| {
+            let of_host = selector.hosts.is_empty()
+                || host.as_ref().is_some_and(|host| selector.hosts.iter().any(|glob| glob.matches(host)));
             let of_route = selector.routes.as_ref().is_none_or(|routes| index.is_some_and(|i| routes.contains(&i)));
             let of_tool = selector.tools.is_empty()
                 || tool.is_some_and(|tool| selector.tools.iter().any(|glob| glob.matches(tool)));
-            if of_route && of_tool { bits | 1u64.wrapping_shl(bit) } else { bits }
+            if of_host && of_route && of_tool { bits | 1u64.wrapping_shl(bit) } else { bits }
         });
         (action, selected)
     }

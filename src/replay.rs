@@ -86,6 +86,11 @@ impl Replay {
         &self.root.config().engine.rules
     }
 
+    /// Whether rules or overrides are limited to hosts, so that lines must say theirs.
+    pub fn reads_hosts(&self) -> bool {
+        self.root.config().session.headers.host.is_some()
+    }
+
     /// Where the levels begin.
     pub fn thresholds(&self) -> Thresholds {
         self.root.config().engine.thresholds
@@ -163,6 +168,7 @@ pub fn request_headers(record: &Record) -> Vec<(&'static str, String)> {
     let mut pairs =
         vec![(":method", record.method.clone()), (":path", record.path.clone()), ("x-jwt-payload", payload)];
     let optional = [
+        (":authority", record.host.clone()),
         ("dpop", bound.map(str::to_owned)),
         ("x-forwarded-for", record.ip.clone()),
         ("x-geo-country", record.country.clone()),

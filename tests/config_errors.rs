@@ -287,6 +287,20 @@ fn rules_have_names_of_their_own_and_name_routes_that_exist() {
 }
 
 #[test]
+fn hosts_are_written_as_they_are_compared() {
+    let rule = |host: &str| format!(r#""rules": [{{"name": "a", "then": "deny", "when": {{"host": ["{host}"]}}}}]"#);
+    for host in ["https://a.example", "a.example:443", "a.example/b", "a.example.", "::1", "b\u{fc}cher.example"] {
+        let what = "expected a host such as `shop.example.com` or `*.example.com`, without scheme, port and path";
+        says(&rule(host), &[&format!("rules[0].when.host[0]: {what}, found `{host}`")]);
+    }
+    says(&rule(""), &["rules[0].when.host[0]: expected 1 to 128 bytes, found 0"]);
+    for host in ["A.example", "*.example.com", "xn--bcher-kva.example", "[::1]", "[2001:db8::*]", "10.0.0.?", "*"] {
+        assert!(accepted(&rule(host)).session.headers.host.is_some());
+    }
+    assert!(accepted(r#""routes": []"#).session.headers.host.is_none(), "what nobody asks for is not read");
+}
+
+#[test]
 fn tools_and_tables_are_bounded() {
     let many: Vec<String> = (0..257).map(|n| format!(r#"{{"name": "{n}", "access": "read"}}"#)).collect();
     says(&format!(r#""tools": [{}]"#, many.join(",")), &["tools: at most 256 tools, found 257"]);

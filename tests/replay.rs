@@ -39,7 +39,7 @@ fn compare(config: &Value, records: &[Record]) -> BTreeMap<&'static str, u32> {
         gateway.at(record.ts);
         let headers = replay::request_headers(record);
         let mut request = Request::new(&record.method, &record.path);
-        for (name, value) in headers.iter().filter(|(name, _)| !name.starts_with(':')) {
+        for (name, value) in headers.iter().filter(|(name, _)| !matches!(*name, ":method" | ":path")) {
             request = request.header(name, value);
         }
         if let Some(method) = &record.mcp_method {
@@ -111,6 +111,18 @@ fn the_module_decides_as_a_replay_does() {
     for action in ["allow", "restrict", "step_up", "suspend"] {
         assert!(actions.contains_key(action), "no {action} in {actions:?}");
     }
+}
+
+#[test]
+fn a_rule_limited_to_hosts_holds_for_lines_that_say_theirs() {
+    let config = json!({
+        "secret": "an example secret of some length", "routes": [{ "path": "/orders/{id}" }],
+        "rules": [{ "name": "no-admin", "when": { "host": ["admin.*"] }, "then": "deny" }],
+    });
+    let line = |host: Value| json!({ "ts": 1_770_000_000_000u64, "session": "s", "method": "GET", "path": "/orders/1", "host": host });
+    let hosts = [json!("Admin.example:8443"), json!("shop.example"), json!("admin.example"), Value::Null];
+    let records: Vec<Record> = hosts.into_iter().map(|host| record(&line(host))).collect();
+    assert_eq!(compare(&config, &records), BTreeMap::from([("allow", 2), ("deny", 2)]));
 }
 
 #[test]

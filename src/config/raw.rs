@@ -225,6 +225,8 @@ section! {
         tier_at_least: Tier = Tier::Standard,
         /// Any of these accesses.
         access: Option<Vec<Access>> = None,
+        /// Any of these hosts, without port and in any case; `*` and `?` allowed: `*.example.com`. IPv6 in brackets.
+        host: Vec<Pattern> = Vec::new(),
         /// Any of these route templates, written as in `routes`.
         route: Option<Vec<Template>> = None,
         /// Tools with any of these names; `*` and `?` allowed.

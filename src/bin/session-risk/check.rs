@@ -258,6 +258,7 @@ fn always(rule: &RawRule) -> bool {
         && when.score_at_least.0 == 0
         && when.tier_at_least <= Tier::Standard
         && when.access.is_none()
+        && when.host.is_empty()
         && when.route.is_none()
         && when.tool.is_empty()
         && when.signal.is_none()
