@@ -5,6 +5,7 @@ pub mod answers;
 mod compile;
 pub mod error;
 mod hosting;
+pub mod overrides;
 pub mod raw;
 pub mod read;
 #[cfg(not(target_os = "wasi"))]
@@ -13,7 +14,7 @@ pub mod schema;
 use crate::{
     engine::Engine,
     facts::{
-        Access, Actor, Tier,
+        Access, Actor, ConfigId, Tier,
         digest::DigestKey,
         glob::Glob,
         headers::{HeaderId, HeaderNames},
@@ -66,6 +67,19 @@ pub struct Config {
     pub on_failure: OnFailure,
     /// Publish what a replay of the access log needs.
     pub log_fields: bool,
+    /// What differs for some hosts and paths; the first that holds wins.
+    pub overrides: Vec<Override>,
+}
+
+/// A configuration in place of the whole one. It holds where both parts that are stated hold.
+#[derive(Debug)]
+pub struct Override {
+    /// Hosts in lower case; empty is any.
+    pub hosts: Vec<Glob>,
+    /// Paths; `None` is any.
+    pub paths: Option<Routes>,
+    /// What holds there. It has the same table and secret.
+    pub config: Config,
 }
 
 /// A place where identity may be found.
@@ -363,10 +377,13 @@ impl Config {
     /// # Errors
     /// Every problem found, each with its JSON path.
     pub fn from_json(text: &[u8]) -> Result<Self, ConfigError> {
-        let mut problems = error::Problems::default();
-        match raw::read_noting(text, &mut problems)? {
-            Some(raw) => compile::compile(&raw, problems),
-            None => problems.or(None),
-        }
+        overrides::compile(text)
+    }
+
+    /// The configuration of this number; the whole one when there is none of it.
+    #[inline(never)]
+    pub fn of(&self, id: ConfigId) -> &Self {
+        let place = usize::from(id.0).checked_sub(1);
+        place.and_then(|place| self.overrides.get(place)).map_or(self, |found| &found.config)
     }
 }

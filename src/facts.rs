@@ -228,6 +228,10 @@ pub struct IdentityFlaws {
     pub malformed: bool,
 }
 
+/// Which configuration a request is under: 0 is the whole one, n its nth override.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConfigId(pub u8);
+
 /// One request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -253,6 +257,8 @@ pub struct Facts {
     pub action: Action,
     /// One bit a policy rule: set where the rule's hosts, routes and tools select this request.
     pub selected: u64,
+    /// The configuration that it was read by, and is judged by, now or on a later tick.
+    pub config: ConfigId,
 }
 
 /// What the upstream made of a request.

@@ -10,12 +10,13 @@ mod text;
 
 pub use call::{McpCall, call_of_body, call_of_headers, call_of_metadata, contradicts};
 pub use caller::{Asker, asker, request_id};
+pub use choice::choose;
 
 use crate::{
     config::{ActorRule, ClaimId, ClientAddress, Config, Payload, PostureSource, Source, SourceWord, Window},
     facts::{
-        Access, Action, Actor, Binding, Country, Device, Facts, Grant, IdentityFlaws, Location, Network, NetworkKind,
-        SessionKey, Tier, client,
+        Access, Action, Actor, Binding, ConfigId, Country, Device, Facts, Grant, IdentityFlaws, Location, Network,
+        NetworkKind, SessionKey, Tier, client,
         credential::{self, Scheme},
         device::{self, Posture, UserAgent},
         digest::Role,
@@ -71,7 +72,7 @@ pub struct Intake {
     pub log: Vec<(&'static str, String)>,
 }
 
-/// Reads a request into facts.
+/// Reads a request into facts, as those of the whole configuration.
 pub fn read(
     config: &Config,
     headers: &Headers<'_>,
@@ -103,6 +104,7 @@ pub fn read(
         grant: reader.grant(tool, action.tier, now),
         action,
         selected,
+        config: ConfigId::default(),
     };
     let malformed = reader.malformed || flaws.malformed || call.is_some_and(|call| call.malformed);
     let log = if config.log_fields { log::fields(&reader, &facts, call) } else { Vec::new() };

@@ -5,7 +5,7 @@ use crate::{
     bounds::{ADMIN_REQUESTS, CAS_TRIES, KEY_BYTES, PENDING_UPDATES, SESSION_BYTES},
     config::{Config, ConfigError},
     engine::{Assessment, Engine},
-    facts::{Facts, Outcome, SessionKey},
+    facts::{ConfigId, Facts, Outcome, SessionKey},
     host::{Effect, Host, LogLevel},
     metrics::Counter,
     score::Level,
@@ -38,6 +38,14 @@ impl Work {
         match self {
             Self::Assess(facts) | Self::Admit(facts, ..) | Self::Observe(facts, ..) => (facts.key, facts.now),
             Self::Order(key, _, now) => (*key, *now),
+        }
+    }
+
+    /// The configuration that it is judged by.
+    fn config(&self) -> ConfigId {
+        match self {
+            Self::Assess(facts) | Self::Admit(facts, ..) | Self::Observe(facts, ..) => facts.config,
+            Self::Order(..) => ConfigId::default(),
         }
     }
 }
@@ -110,9 +118,14 @@ impl Root {
         Ok(root)
     }
 
-    /// The configuration.
+    /// The whole configuration.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The configuration of a request.
+    pub fn config_of(&self, id: ConfigId) -> &Config {
+        self.config.of(id)
     }
 
     /// Whether a request can wait in its headers for its body.
@@ -213,7 +226,7 @@ impl Root {
     }
 
     fn run(&mut self, host: &mut dyn Host, work: &Work) -> (Kept, bool) {
-        let engine = &self.config.engine;
+        let engine = &self.config.of(work.config()).engine;
         let settings = &self.config.table;
         let (key, now) = work.about();
         let mut kept = Kept::Failed;

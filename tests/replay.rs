@@ -126,6 +126,35 @@ fn a_rule_limited_to_hosts_holds_for_lines_that_say_theirs() {
 }
 
 #[test]
+fn a_replay_applies_overrides_and_names_their_rules() {
+    let deny = |name: &str| json!([{ "name": name, "then": "deny" }]);
+    let config = json!({
+        "secret": "an example secret of some length", "routes": [{ "path": "/orders/{id}" }], "rules": [],
+        "overrides": [
+            { "host": ["admin.example"], "config": { "rules": deny("of-host"), "network": { "asn_header": "x-other" },
+                "session": { "payload": { "header": "x-other" } } } },
+            { "path": ["/reports/**"], "config": { "rules": deny("of-path") } },
+        ],
+    });
+    let line = |host: Value, path: &str| {
+        record(&json!({ "ts": 1_770_000_000_000u64, "session": "s", "method": "GET", "path": path, "host": host }))
+    };
+    let records = [
+        line(json!("admin.example:443"), "/reports/1"),
+        line(Value::Null, "/reports/1?page=2"),
+        line(json!("shop.example"), "/orders/1"),
+    ];
+    assert_eq!(compare(&config, &records), BTreeMap::from([("allow", 1), ("deny", 2)]));
+    let mut replay = Replay::new(&config).unwrap();
+    let rules = records.map(|record| {
+        let step = replay.step(&record).unwrap();
+        let rule = step.rule().and_then(|(_, rule)| replay.rules_of(&step).get(usize::from(rule)));
+        rule.map(|rule| rule.name.clone())
+    });
+    assert_eq!(rules, [Some("of-host".to_owned()), Some("of-path".to_owned()), None]);
+}
+
+#[test]
 fn a_shared_trace_goes_the_same_way() {
     let traces = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/traces");
     if !traces.is_dir() {

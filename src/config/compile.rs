@@ -28,7 +28,7 @@ use crate::{
     time::Span,
 };
 
-mod selectors;
+pub(super) mod selectors;
 mod signals;
 
 /// Compiles a configuration that was read.
@@ -36,7 +36,7 @@ mod signals;
 /// # Errors
 /// Every problem found.
 pub(super) fn compile(raw: &RawConfig, problems: Problems) -> Result<Config, ConfigError> {
-    let mut compiler = Compiler { raw, names: HeaderNames::default(), claims: Vec::new(), problems };
+    let mut compiler = Compiler::new(raw, problems);
     let config = compiler.config();
     compiler.problems.or(config)
 }
@@ -50,7 +50,11 @@ struct Compiler<'a> {
 
 const ROOT: Path<'static> = Path::ROOT;
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(raw: &'a RawConfig, problems: Problems) -> Self {
+        Self { raw, names: HeaderNames::default(), claims: Vec::new(), problems }
+    }
+
     /// Compiles every section before it gives up, so that every problem is found.
     fn config(&mut self) -> Option<Config> {
         let raw = self.raw;
@@ -103,6 +107,7 @@ impl Compiler<'_> {
             },
             on_failure: raw.on_failure,
             log_fields: raw.log_fields,
+            overrides: Vec::new(),
             names: std::mem::take(&mut self.names),
         })
     }
@@ -326,13 +331,6 @@ impl Compiler<'_> {
             self.problems.add(&at, format!("at most {ROUTES} routes, found {}", self.raw.routes.len()));
             return None;
         }
-        for (index, route) in self.raw.routes.iter().enumerate() {
-            if !comparable(&route.path.0) {
-                let message = "matches nothing: paths are compared decoded, without query, and without empty, `.` and \
-                               `..` segments or a `/` at the end";
-                self.problems.add(&at.item(index).member("path"), message);
-            }
-        }
         let routes = self.raw.routes.iter().map(|route| Route {
             method: route.method.as_ref().map(|method| method.0.clone()),
             template: route.path.0.clone(),
@@ -358,7 +356,7 @@ impl Compiler<'_> {
             self.problems.add(&at, format!("at most {TOOLS} tools, found {}", raw.len()));
         }
         let names: Vec<Pattern> = raw.iter().map(|tool| tool.name.clone()).collect();
-        let globs = self.globs(&names, &at)?;
+        let globs = selectors::globs(&names, &at, &mut self.problems)?;
         let tool = |(name, raw): (Glob, &super::raw::RawTool)| Tool { name, access: raw.access, tier: raw.tier };
         Some(globs.into_iter().zip(raw).map(tool).collect())
     }
@@ -396,13 +394,6 @@ impl Compiler<'_> {
         }
         geometry
     }
-}
-
-/// Whether a template is written as paths are when they are compared.
-fn comparable(template: &str) -> bool {
-    let plain = !template.contains(['?', '#', '%', ';', '\\']);
-    let segment = |segment: &str| !matches!(segment, "" | "." | "..");
-    plain && (template == "/" || template.split('/').skip(1).all(segment))
 }
 
 fn mode(raw: &RawMode) -> Mode {

@@ -1,9 +1,9 @@
-//! Which host a request is for, as rules that are limited to hosts are asked about. How hosts are compared is said in
-//! `facts/authority.rs`.
+//! Which host a request is for, and which configuration it is under. How hosts are compared is said in
+//! `facts/authority.rs`, how paths in `facts/route.rs`.
 
 use crate::{
-    config::Config,
-    facts::{authority, headers::Headers},
+    config::{Config, Override},
+    facts::{ConfigId, authority, headers::Headers},
 };
 
 /// The host that a request is for, where the configuration asks for it. A `Host` beside `:authority` says nothing: the
@@ -11,6 +11,21 @@ use crate::{
 pub(super) fn host(config: &Config, headers: &Headers<'_>) -> Option<String> {
     let names = config.session.headers.host?;
     names.iter().find_map(|name| headers.value(*name)).and_then(authority::host)
+}
+
+/// The configuration that a request is under, of the whole one's `headers`.
+pub fn choose(config: &Config, headers: &Headers<'_>) -> ConfigId {
+    if config.overrides.is_empty() {
+        return ConfigId::default();
+    }
+    let host = host(config, headers).unwrap_or_default();
+    let path = headers.value(config.session.headers.path).unwrap_or_default();
+    let holds = |one: &Override| {
+        (one.hosts.is_empty() || one.hosts.iter().any(|glob| glob.matches(&host)))
+            && one.paths.as_ref().is_none_or(|paths| paths.find(b"", path).is_some())
+    };
+    let found = (1u8..).zip(&config.overrides).find(|(_, one)| holds(one));
+    ConfigId(found.map_or(0, |(number, _)| number))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{Compiler, ROOT};
 use crate::{
     config::{
         Selector,
-        error::{Excerpt, Path},
+        error::{Path, Problems},
         raw::{Pattern, Template},
     },
     facts::{authority::is_host_pattern, glob::Glob, headers::HeaderId},
@@ -14,7 +14,7 @@ use crate::{
 impl Compiler<'_> {
     pub(super) fn host_headers(&mut self) -> Option<[HeaderId; 2]> {
         let rules = self.raw.rules.as_deref().unwrap_or_default();
-        let limited = rules.iter().any(|rule| !rule.when.host.is_empty());
+        let limited = !self.raw.overrides.is_empty() || rules.iter().any(|rule| !rule.when.host.is_empty());
         limited.then(|| Some([self.standard_header(":authority")?, self.standard_header("host")?])).flatten()
     }
 
@@ -37,8 +37,8 @@ impl Compiler<'_> {
         for (index, rule) in raw.iter().enumerate() {
             let rule_at = rules.item(index);
             let at = rule_at.member("when");
-            let tools = self.globs(&rule.when.tool, &at.member("tool"))?;
-            let hosts = self.hosts(&rule.when.host, &at.member("host"))?;
+            let tools = globs(&rule.when.tool, &at.member("tool"), &mut self.problems)?;
+            let hosts = hosts(&rule.when.host, &at.member("host"), &mut self.problems)?;
             let routes = rule.when.route.as_ref().map(|templates| {
                 let at = at.member("route");
                 let templates = templates.iter().enumerate();
@@ -48,30 +48,29 @@ impl Compiler<'_> {
         }
         Some(selectors)
     }
+}
 
-    /// Patterns of tool names.
-    pub(super) fn globs(&mut self, patterns: &[Pattern], at: &Path<'_>) -> Option<Vec<Glob>> {
-        let mut globs = Vec::new();
-        for (index, pattern) in patterns.iter().enumerate() {
-            match Glob::parse(&pattern.0) {
-                Ok(glob) => globs.push(glob),
-                Err(error) => self.problems.add(&at.item(index), error.to_string()),
-            }
+/// Patterns of tool names.
+pub(in crate::config) fn globs(patterns: &[Pattern], at: &Path<'_>, problems: &mut Problems) -> Option<Vec<Glob>> {
+    let mut globs = Vec::new();
+    for (index, pattern) in patterns.iter().enumerate() {
+        match Glob::parse(&pattern.0) {
+            Ok(glob) => globs.push(glob),
+            Err(error) => problems.add(&at.item(index), error.to_string()),
         }
-        (globs.len() == patterns.len()).then_some(globs)
     }
+    (globs.len() == patterns.len()).then_some(globs)
+}
 
-    /// Patterns of hosts, in the lower case in which hosts are compared.
-    pub(super) fn hosts(&mut self, patterns: &[Pattern], at: &Path<'_>) -> Option<Vec<Glob>> {
-        for (index, pattern) in patterns.iter().enumerate() {
-            if !is_host_pattern(&pattern.0) {
-                let what =
-                    "expected a host such as `shop.example.com` or `*.example.com`, without scheme, port and path";
-                self.problems.add(&at.item(index), format!("{what}, found `{}`", Excerpt(&pattern.0)));
-            }
+/// Patterns of hosts, in the lower case in which hosts are compared.
+pub(in crate::config) fn hosts(patterns: &[Pattern], at: &Path<'_>, problems: &mut Problems) -> Option<Vec<Glob>> {
+    for (index, pattern) in patterns.iter().enumerate() {
+        if !is_host_pattern(&pattern.0) {
+            let what = "expected a host such as `shop.example.com` or `*.example.com`, without scheme, port and path";
+            problems.add(&at.item(index), what);
         }
-        let mut globs = self.globs(patterns, at)?;
-        globs.iter_mut().for_each(Glob::lower);
-        Some(globs)
     }
+    let mut globs = globs(patterns, at, problems)?;
+    globs.iter_mut().for_each(Glob::lower);
+    Some(globs)
 }
