@@ -61,6 +61,7 @@ fn request(minute: u32) -> Facts {
         grant: Grant { scope: Some(19), scope_size: 2, ..Grant::default() },
         action: Action { endpoint: 23, target: Some(minute % 9), ..Action::default() },
         selected: u64::MAX,
+        config: Default::default(),
     }
 }
 

@@ -19,6 +19,8 @@ pub const TARGET_BYTES: usize = 20;
 
 /// Rules in one policy: one bit each in the set of rules that a request's names select.
 pub const RULES: usize = 64;
+/// Overrides in one configuration: each is compiled into a whole one of its own.
+pub const OVERRIDES: usize = 16;
 /// Route templates in one configuration.
 pub const ROUTES: usize = 4096;
 /// Tool globs in one configuration.

@@ -5,6 +5,7 @@ pub mod answers;
 mod compile;
 pub mod error;
 mod hosting;
+pub mod overrides;
 pub mod raw;
 pub mod read;
 #[cfg(not(target_os = "wasi"))]
@@ -13,7 +14,7 @@ pub mod schema;
 use crate::{
     engine::Engine,
     facts::{
-        Access, Actor, Tier,
+        Access, Actor, ConfigId, Tier,
         digest::DigestKey,
         glob::Glob,
         headers::{HeaderId, HeaderNames},
@@ -48,7 +49,7 @@ pub struct Config {
     pub default_tier: Tier,
     /// Tools of agents, first match wins.
     pub tools: Vec<Tool>,
-    /// One a rule: which route and tool names it is limited to.
+    /// One a rule: which hosts, routes and tools it is limited to.
     pub selectors: Vec<Selector>,
     /// How MCP calls are read.
     pub mcp: McpSettings,
@@ -66,6 +67,19 @@ pub struct Config {
     pub on_failure: OnFailure,
     /// Publish what a replay of the access log needs.
     pub log_fields: bool,
+    /// What differs for some hosts and paths; the first that holds wins.
+    pub overrides: Vec<Override>,
+}
+
+/// A configuration in place of the whole one. It holds where both parts that are stated hold.
+#[derive(Debug)]
+pub struct Override {
+    /// Hosts in lower case; empty is any.
+    pub hosts: Vec<Glob>,
+    /// Paths; `None` is any.
+    pub paths: Option<Routes>,
+    /// What holds there. It has the same table and secret.
+    pub config: Config,
 }
 
 /// A place where identity may be found.
@@ -194,6 +208,8 @@ pub struct StandardHeaders {
     pub mcp_method: HeaderId,
     /// `mcp-name`.
     pub mcp_name: HeaderId,
+    /// `:authority`, and `host` where that is absent; read only where something is limited to hosts.
+    pub host: Option<[HeaderId; 2]>,
 }
 
 /// One rule for the actor; every part that is stated must hold.
@@ -303,9 +319,11 @@ pub struct Tool {
     pub tier: Tier,
 }
 
-/// Which names a rule is limited to.
+/// Which hosts and names a rule is limited to.
 #[derive(Clone, Debug, Default)]
 pub struct Selector {
+    /// Hosts in lower case; empty is any.
+    pub hosts: Vec<Glob>,
     /// Routes, by index; `None` is any request.
     pub routes: Option<Vec<u16>>,
     /// Tools; empty is any.
@@ -359,10 +377,13 @@ impl Config {
     /// # Errors
     /// Every problem found, each with its JSON path.
     pub fn from_json(text: &[u8]) -> Result<Self, ConfigError> {
-        let mut problems = error::Problems::default();
-        match raw::read_noting(text, &mut problems)? {
-            Some(raw) => compile::compile(&raw, problems),
-            None => problems.or(None),
-        }
+        overrides::compile(text)
+    }
+
+    /// The configuration of this number; the whole one when there is none of it.
+    #[inline(never)]
+    pub fn of(&self, id: ConfigId) -> &Self {
+        let place = usize::from(id.0).checked_sub(1);
+        place.and_then(|place| self.overrides.get(place)).map_or(self, |found| &found.config)
     }
 }

@@ -3,6 +3,7 @@
 //! on a later tick. Where they come from (headers, metadata, a trace) is not known here.
 
 pub mod agent;
+pub mod authority;
 pub mod client;
 pub mod credential;
 pub mod device;
@@ -239,6 +240,10 @@ pub struct IdentityFlaws {
     pub malformed: bool,
 }
 
+/// Which configuration a request is under: 0 is the whole one, n its nth override.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConfigId(pub u8);
+
 /// One request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -262,8 +267,10 @@ pub struct Facts {
     pub grant: Grant,
     /// What it asks for.
     pub action: Action,
-    /// One bit a policy rule: set where the rule's route and tool names select this request.
+    /// One bit a policy rule: set where the rule's hosts, routes and tools select this request.
     pub selected: u64,
+    /// The configuration that it was read by, and is judged by, now or on a later tick.
+    pub config: ConfigId,
 }
 
 /// What the upstream made of a request.

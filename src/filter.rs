@@ -3,18 +3,16 @@
 
 use crate::{
     admin, audit,
+    config::{Config, OnFailure},
     engine::Assessment,
-    facts::{Access, Facts, Outcome, headers::Headers},
+    facts::{Access, ConfigId, Facts, Outcome, headers::Headers},
     host::{Effect, Host, LogLevel},
     intake::{self, Asker, McpCall, Target},
     metrics::{Counter, Unscored},
+    policy::Action,
     response::{self, Caller, Protocol, Told},
     root::{Before, Kept, Root, Work},
     time::Timestamp,
-};
-use crate::{
-    config::{Config, OnFailure},
-    policy::Action,
 };
 
 /// Where a stream stands.
@@ -29,11 +27,13 @@ pub enum Stream {
         headers: Vec<u8>,
         /// When it began to wait.
         since: Timestamp,
+        /// The configuration that it is under.
+        config: ConfigId,
     },
     /// Forwarded; the upstream's answer may have something to teach.
     Forwarded(Box<Forwarded>),
-    /// Nothing left to do: answered by us, not a session, or done.
-    Finished,
+    /// Nothing left to do: answered by us, not a session, or done; the configuration that it was under.
+    Finished(ConfigId),
 }
 
 /// What of an answer is of interest: reading it costs host calls.
@@ -77,26 +77,32 @@ impl Stream {
         host.apply(Effect::Count(Counter::Requests, 1));
         if let Some(reply) = admin::answer(root, host, &mut pairs(&blob)) {
             host.apply(Effect::Reply(&reply));
-            return (Self::Finished, Flow::Replied);
+            return (Self::Finished(ConfigId::default()), Flow::Replied);
         }
-        let config = root.config();
-        let request = Request::read(config, &blob);
-        for name in request.headers.own() {
+        let whole = root.config();
+        let headers = whole.names.pick(pairs(&blob));
+        for name in headers.own() {
             host.apply(Effect::RemoveRequestHeader(name));
         }
-        if request.headers.count() >= HEADERS_SHOWN {
+        if headers.count() >= HEADERS_SHOWN {
             // There may be more than the host shows.
             for name in response::HEADERS {
                 host.apply(Effect::RemoveRequestHeader(name.as_bytes()));
             }
         }
+        let id = intake::choose(whole, &headers);
+        let request = if id == ConfigId::default() {
+            Request::of(whole, id, headers, &blob)
+        } else {
+            Request::read(root, id, &blob)
+        };
         if !request.target.calls() {
             return decide(root, host, &request, None);
         }
-        if config.mcp.read_body && !end_of_stream {
+        if root.config_of(id).mcp.read_body && !end_of_stream {
             let since = host.now();
             let flow = if root.holds_headers() { Flow::Pause } else { Flow::Continue };
-            return (Self::AwaitingBody { headers: blob, since }, flow);
+            return (Self::AwaitingBody { headers: blob, since, config: id }, flow);
         }
         // What a filter in front has read counts more than what the client says of itself.
         let of_metadata = intake::call_of_metadata(&mut |path| host.property(path));
@@ -112,26 +118,26 @@ impl Stream {
         end_of_stream: bool,
         read: &mut dyn FnMut(usize) -> Option<Vec<u8>>,
     ) -> (Self, Flow) {
-        let Self::AwaitingBody { headers: blob, since } = self else { return (self, Flow::Continue) };
-        let limit = root.config().mcp.max_body_bytes;
+        let Self::AwaitingBody { headers: blob, since, config: id } = self else { return (self, Flow::Continue) };
+        let limit = root.config_of(id).mcp.max_body_bytes;
         if size > limit {
             let call = McpCall { malformed: true, ..McpCall::default() };
-            let request = Request::read(root.config(), &blob);
+            let request = Request::read(root, id, &blob);
             return decide(root, host, &request, Some(call));
         }
         if !end_of_stream {
-            return (Self::AwaitingBody { headers: blob, since }, Flow::Pause);
+            return (Self::AwaitingBody { headers: blob, since, config: id }, Flow::Pause);
         }
         let body = read(size).unwrap_or_default();
-        let request = Request::read(root.config(), &blob);
+        let request = Request::read(root, id, &blob);
         decide_call(root, host, &request, intake::call_of_body(&body))
     }
 
     /// The host did not deliver the body in time: what the headers say must do.
     pub fn body_timed_out(self, root: &mut Root, host: &mut dyn Host) -> (Self, Flow) {
-        let Self::AwaitingBody { headers: blob, .. } = self else { return (self, Flow::Continue) };
+        let Self::AwaitingBody { headers: blob, config: id, .. } = self else { return (self, Flow::Continue) };
         host.apply(Effect::Count(Counter::BodyTimeout, 1));
-        let request = Request::read(root.config(), &blob);
+        let request = Request::read(root, id, &blob);
         decide_call(root, host, &request, McpCall::default())
     }
 
@@ -141,7 +147,7 @@ impl Stream {
         for name in response::HEADERS {
             host.apply(Effect::RemoveRequestHeader(name.as_bytes()));
         }
-        unscored(root, host, Protocol::Http)
+        unscored(root, host, ConfigId::default(), Protocol::Http)
     }
 
     /// When a stream that waits for its body began to wait.
@@ -149,17 +155,32 @@ impl Stream {
         if let Self::AwaitingBody { since, .. } = self { Some(*since) } else { None }
     }
 
+    /// Whether its body takes longer than its configuration allows.
+    pub fn overdue(&self, root: &Root, now: Timestamp) -> bool {
+        let limit = root.config_of(self.config()).mcp.body_timeout;
+        self.waiting_since().is_some_and(|since| now.since(since) > limit)
+    }
+
+    /// The configuration that it is under.
+    fn config(&self) -> ConfigId {
+        match self {
+            Self::Opened => ConfigId::default(),
+            Self::AwaitingBody { config, .. } | Self::Finished(config) => *config,
+            Self::Forwarded(forwarded) => forwarded.facts.config,
+        }
+    }
+
     /// What of the upstream's answer is of interest.
-    pub fn wants_response(&self, config: &Config) -> Wanted {
+    pub fn wants_response(&self, root: &Root) -> Wanted {
         let forwarded = if let Self::Forwarded(forwarded) = self { Some(forwarded) } else { None };
         let length = forwarded.is_some_and(|forwarded| forwarded.facts.action.access == Access::Export);
-        Wanted { status: forwarded.is_some(), length, report: config.reported.is_some() }
+        Wanted { status: forwarded.is_some(), length, report: root.config_of(self.config()).reported.is_some() }
     }
 
     /// The upstream's report: takes it out of the answer, and gives the points that its words stand for.
-    pub fn report(root: &Root, host: &mut dyn Host, words: &[u8]) -> u8 {
+    pub fn report(&self, root: &Root, host: &mut dyn Host, words: &[u8]) -> u8 {
         host.apply(Effect::RemoveResponseHeader(REPORT));
-        let Some(reported) = &root.config().reported else { return 0 };
+        let Some(reported) = &root.config_of(self.config()).reported else { return 0 };
         let (points, known) = reported.points(words);
         if !known {
             host.apply(Effect::Count(Counter::Malformed, 1));
@@ -178,35 +199,40 @@ impl Stream {
         for signal in root.answered(host, &facts, admitted, suspicious, outcome).iter() {
             host.apply(Effect::Count(Counter::Signal(signal.kind.number()), 1));
         }
-        Self::Finished
+        Self::Finished(facts.config)
     }
 }
 
 /// Kong shows at most this many header lines, pseudo-headers first, and says nothing of the rest.
 pub const HEADERS_SHOWN: usize = 100;
 
-/// A request's headers: as the host serialised them, and what the configuration asks of them.
+/// A request's headers: as the host serialised them, and what the configuration that it is under asks of them.
 struct Request<'a> {
+    id: ConfigId,
     blob: &'a [u8],
     headers: Headers<'a>,
     target: Target<'a>,
 }
 
 impl<'a> Request<'a> {
-    fn read(config: &Config, blob: &'a [u8]) -> Self {
-        let headers = config.names.pick(pairs(blob));
+    fn read(root: &Root, id: ConfigId, blob: &'a [u8]) -> Self {
+        let config = root.config_of(id);
+        Self::of(config, id, config.names.pick(pairs(blob)), blob)
+    }
+
+    fn of(config: &Config, id: ConfigId, headers: Headers<'a>, blob: &'a [u8]) -> Self {
         let target = Target::find(config, &headers);
-        Self { blob, headers, target }
+        Self { id, blob, headers, target }
     }
 }
 
 /// Decides an MCP call by what was read from its body; where nothing could be, its headers must do.
 fn decide_call(root: &mut Root, host: &mut dyn Host, request: &Request<'_>, of_body: McpCall) -> (Stream, Flow) {
-    let of_headers = intake::call_of_headers(root.config(), &request.headers);
+    let of_headers = intake::call_of_headers(root.config_of(request.id), &request.headers);
     if intake::contradicts(&of_headers, &of_body) {
         host.apply(Effect::Count(Counter::Mismatch, 1));
         host.apply(Effect::Reply(&response::mismatch_reply(of_body.id.as_deref())));
-        return (Stream::Finished, Flow::Replied);
+        return (Stream::Finished(request.id), Flow::Replied);
     }
     // A body that could not be read must not be explained away by a header.
     let call = if of_body.method.is_none() && !of_body.malformed { of_headers } else { of_body };
@@ -214,30 +240,32 @@ fn decide_call(root: &mut Root, host: &mut dyn Host, request: &Request<'_>, of_b
 }
 
 /// Lets a request go, or refuses it, when it could not be assessed.
-fn unscored(root: &Root, host: &mut dyn Host, protocol: Protocol<'_>) -> (Stream, Flow) {
+fn unscored(root: &Root, host: &mut dyn Host, id: ConfigId, protocol: Protocol<'_>) -> (Stream, Flow) {
     host.apply(Effect::Count(Counter::Unscored(Unscored::HostError), 1));
-    if root.config().on_failure == OnFailure::Deny {
+    if root.config_of(id).on_failure == OnFailure::Deny {
         host.apply(Effect::Reply(&response::failure_reply(protocol)));
-        return (Stream::Finished, Flow::Replied);
+        return (Stream::Finished(id), Flow::Replied);
     }
     let (name, value) = response::unscored_header(Unscored::HostError);
     host.apply(Effect::SetRequestHeader(name, value));
-    (Stream::Finished, Flow::Continue)
+    (Stream::Finished(id), Flow::Continue)
 }
 
 /// Reads the request, assesses it, and has the effects.
 fn decide(root: &mut Root, host: &mut dyn Host, request: &Request<'_>, call: Option<McpCall>) -> (Stream, Flow) {
     let now = host.now();
-    let Request { blob, headers, target } = request;
-    let (config, cache) = root.reading();
+    let Request { id, blob, headers, target } = request;
+    let id = *id;
+    let (config, cache) = root.reading(id);
     let intake = intake::read(config, cache, headers, target, call.as_ref(), &mut |path| host.property(path), now);
     if intake.malformed {
         host.apply(Effect::Count(Counter::Malformed, 1));
     }
     let Some(facts) = intake.facts else {
         host.apply(Effect::Count(Counter::Unscored(Unscored::NoSession), 1));
-        return (Stream::Finished, Flow::Continue);
+        return (Stream::Finished(id), Flow::Continue);
     };
+    let facts = Facts { config: id, ..facts };
     for (name, value) in &intake.log {
         host.apply(Effect::FilterState(name, value));
     }
@@ -247,7 +275,7 @@ fn decide(root: &mut Root, host: &mut dyn Host, request: &Request<'_>, call: Opt
             enact(root, host, &facts, &assessment, before, asked)
         }
         Kept::Observed(_) | Kept::Found(_) | Kept::Failed => {
-            unscored(root, host, protocol(call.as_ref(), &intake::asker(pairs(blob))))
+            unscored(root, host, id, protocol(call.as_ref(), &intake::asker(pairs(blob))))
         }
     }
 }
@@ -286,23 +314,24 @@ fn enact(
         host.apply(Effect::Count(Counter::Signal(signal.kind.number()), 1));
     }
     let told = Told::of(assessment);
-    told.filter_state(facts.key, root.config().log_fields, &mut |name, value| {
+    told.filter_state(facts.key, root.config_of(facts.config).log_fields, &mut |name, value| {
         host.apply(Effect::FilterState(name, value))
     });
     let mut reply = None;
     if decision.action != Action::Allow {
         let asker = intake::asker(pairs(asked.blob));
-        let line = audit::line(assessment, facts, before.level, asker.request_id, &root.config().engine.rules);
+        let config = root.config_of(facts.config);
+        let line = audit::line(assessment, facts, before.level, asker.request_id, &config.engine.rules);
         host.apply(Effect::Log(LogLevel::Info, &line));
         let caller = Caller { protocol: protocol(asked.call, &asker), takes_claims: asked.takes_claims };
-        reply = response::local_reply(assessment, facts.action.access, caller, &root.config().step_up);
+        reply = response::local_reply(assessment, facts.action.access, caller, &config.step_up);
     }
     // The headers are set on refused requests too: the access log reads them there.
     told.request_headers(&mut |name, value| host.apply(Effect::SetRequestHeader(name, value)));
     match reply {
         Some(reply) => {
             host.apply(Effect::Reply(&reply));
-            (Stream::Finished, Flow::Replied)
+            (Stream::Finished(facts.config), Flow::Replied)
         }
         None => {
             let suspicious = assessment.session.baseline.error_sum > 0;

@@ -5,18 +5,20 @@
 mod cache;
 mod call;
 mod caller;
+mod choice;
 mod log;
 mod text;
 
 pub use cache::Cache;
 pub use call::{McpCall, call_of_body, call_of_headers, call_of_metadata, contradicts};
 pub use caller::{Asker, asker, request_id};
+pub use choice::choose;
 
 use crate::{
     config::{ActorRule, ClaimId, ClientAddress, Config, Payload, PostureSource, Source, SourceWord, Window},
     facts::{
-        Access, Action, Actor, Binding, Country, Device, Facts, Grant, IdentityFlaws, Location, Network, NetworkKind,
-        SessionKey, Tier, client,
+        Access, Action, Actor, Binding, ConfigId, Country, Device, Facts, Grant, IdentityFlaws, Location, Network,
+        NetworkKind, SessionKey, Tier, client,
         credential::{self, Scheme},
         device::{self, Posture, UserAgent},
         digest::{self, Digest, Role},
@@ -73,7 +75,7 @@ pub struct Intake {
     pub log: Vec<(&'static str, String)>,
 }
 
-/// Reads a request into facts.
+/// Reads a request into facts, as those of the whole configuration.
 pub fn read(
     config: &Config,
     cache: &mut Cache,
@@ -107,6 +109,7 @@ pub fn read(
         grant: reader.grant(tool, action.tier, now),
         action,
         selected,
+        config: ConfigId::default(),
     };
     let malformed = reader.malformed || flaws.malformed || call.is_some_and(|call| call.malformed);
     let log = if config.log_fields { log::fields(&reader, &facts, call) } else { Vec::new() };
@@ -390,11 +393,14 @@ impl Reader<'_, '_> {
                 });
             }
         }
+        let host = choice::host(config, self.headers);
         let selected = (0u32..).zip(&config.selectors).fold(0u64, |bits, (bit, selector)| {
+            let of_host = selector.hosts.is_empty()
+                || host.as_ref().is_some_and(|host| selector.hosts.iter().any(|glob| glob.matches(host)));
             let of_route = selector.routes.as_ref().is_none_or(|routes| index.is_some_and(|i| routes.contains(&i)));
             let of_tool = selector.tools.is_empty()
                 || tool.is_some_and(|tool| selector.tools.iter().any(|glob| glob.matches(tool)));
-            if of_route && of_tool { bits | 1u64.wrapping_shl(bit) } else { bits }
+            if of_host && of_route && of_tool { bits | 1u64.wrapping_shl(bit) } else { bits }
         });
         (action, selected)
     }

@@ -109,7 +109,7 @@ impl Set {
     }
 }
 
-/// When a rule matches: every part must hold. Route and tool names are decided with the facts (`Facts::selected`).
+/// When a rule matches: every part must hold. Hosts, routes and tools are decided with the facts (`Facts::selected`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct When {
     /// Actors, by number.

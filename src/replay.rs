@@ -6,9 +6,9 @@ pub mod record;
 pub mod tune;
 
 use crate::{
-    config::ConfigError,
+    config::{Config, ConfigError},
     engine::Assessment,
-    facts::{Facts, IdentityFlaws, Outcome, SessionKey},
+    facts::{ConfigId, Facts, IdentityFlaws, Outcome, SessionKey},
     host::{Effect, Host},
     intake::{self, McpCall, Target},
     root::{Kept, Root, Work},
@@ -63,6 +63,13 @@ pub struct Step {
     pub assessment: Assessment,
 }
 
+impl Step {
+    /// The rule that said so: whose it is, and its index there.
+    pub fn rule(&self) -> Option<(ConfigId, u8)> {
+        Some((self.facts.config, self.assessment.decision.rule?))
+    }
+}
+
 /// A gateway in memory, with the session table of the configuration: its size bounds the memory, not the trace's.
 pub struct Replay {
     root: Root,
@@ -81,9 +88,19 @@ impl Replay {
         Ok(Self { root, host })
     }
 
-    /// The policy's rules, by the index in a decision.
+    /// The rules that a step was decided by, by the index in its decision.
+    pub fn rules_of(&self, step: &Step) -> &[crate::policy::Rule] {
+        &self.root.config_of(step.facts.config).engine.rules
+    }
+
+    /// The rules of the whole configuration, by the index in a decision.
     pub fn rules(&self) -> &[crate::policy::Rule] {
         &self.root.config().engine.rules
+    }
+
+    /// Whether rules or overrides are limited to hosts, so that lines must say theirs.
+    pub fn reads_hosts(&self) -> bool {
+        self.root.config().session.headers.host.is_some()
     }
 
     /// Where the levels begin.
@@ -96,8 +113,12 @@ impl Replay {
         let now = Timestamp::from_millis(record.ts);
         self.host.now = now;
         let pairs = request_headers(record);
-        let (config, cache) = self.root.reading();
-        let headers = config.names.pick(pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+        let pick = |config: &'_ Config| {
+            config.names.pick(pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+        };
+        let id = intake::choose(self.root.config(), &pick(self.root.config()));
+        let (config, cache) = self.root.reading(id);
+        let headers = pick(config);
         let target = Target::find(config, &headers);
         // A call that could not be read is one all the same.
         let call = (record.mcp_method.is_some() || target.calls()).then(|| McpCall {
@@ -107,6 +128,7 @@ impl Replay {
             ..McpCall::default()
         });
         let mut facts = intake::read(config, cache, &headers, &target, call.as_ref(), &mut |_| None, now).facts?;
+        facts.config = id;
         take_digests(&mut facts, record, call.is_some());
         let Kept::Assessed(assessment, before) = self.root.keep(&mut self.host, &Work::Assess(facts)) else {
             return None;
@@ -163,6 +185,7 @@ pub fn request_headers(record: &Record) -> Vec<(&'static str, String)> {
     let mut pairs =
         vec![(":method", record.method.clone()), (":path", record.path.clone()), ("x-jwt-payload", payload)];
     let optional = [
+        (":authority", record.host.clone()),
         ("dpop", bound.map(str::to_owned)),
         ("x-forwarded-for", record.ip.clone()),
         ("x-geo-country", record.country.clone()),
@@ -215,6 +238,17 @@ impl Claims<'_> {
 
 /// The configuration that a replay runs: identity, network and device are read from what [`request_headers`] writes.
 pub fn gateway_config(mut config: Value) -> Value {
+    if let Some(Value::Array(overrides)) = config.get_mut("overrides") {
+        // What a trace says instead holds for overrides too.
+        for patch in overrides.iter_mut().filter_map(|one| one.get_mut("config")?.as_object_mut()) {
+            for name in ["session", "device", "log_fields", "grant"] {
+                patch.remove(name);
+            }
+            if let Some(Value::Object(network)) = patch.get_mut("network") {
+                network.retain(|name, _| name == "hosting_asns");
+            }
+        }
+    }
     let hosting = config.get("network").and_then(|network| network.get("hosting_asns")).cloned();
     let is = |actor: &str| json!({ "is": actor, "claim": "actor", "one_of": [actor] });
     let session = json!({

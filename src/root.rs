@@ -5,7 +5,7 @@ use crate::{
     bounds::{ADMIN_REQUESTS, CAS_TRIES, KEY_BYTES, PENDING_UPDATES, SESSION_BYTES},
     config::{Config, ConfigError},
     engine::{Assessment, Engine},
-    facts::{Facts, Outcome, SessionKey},
+    facts::{ConfigId, Facts, Outcome, SessionKey},
     host::{Effect, Host, LogLevel},
     intake::Cache,
     metrics::Counter,
@@ -39,6 +39,14 @@ impl Work {
         match self {
             Self::Assess(facts) | Self::Admit(facts, ..) | Self::Observe(facts, ..) => (facts.key, facts.now),
             Self::Order(key, _, now) => (*key, *now),
+        }
+    }
+
+    /// The configuration that it is judged by.
+    fn config(&self) -> ConfigId {
+        match self {
+            Self::Assess(facts) | Self::Admit(facts, ..) | Self::Observe(facts, ..) => facts.config,
+            Self::Order(..) => ConfigId::default(),
         }
     }
 }
@@ -113,14 +121,20 @@ impl Root {
         Ok(root)
     }
 
-    /// The configuration.
+    /// The whole configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// What reading a request takes: the configuration, and what was read before.
-    pub fn reading(&mut self) -> (&Config, &mut Cache) {
-        (&self.config, &mut self.cache)
+    /// The configuration of a request.
+    pub fn config_of(&self, id: ConfigId) -> &Config {
+        self.config.of(id)
+    }
+
+    /// What reading a request takes: its configuration, and what was read before.
+    pub fn reading(&mut self, id: ConfigId) -> (&Config, &mut Cache) {
+        self.cache.under(id);
+        (self.config.of(id), &mut self.cache)
     }
 
     /// Whether a request can wait in its headers for its body.
@@ -221,7 +235,7 @@ impl Root {
     }
 
     fn run(&mut self, host: &mut dyn Host, work: &Work) -> (Kept, bool) {
-        let engine = &self.config.engine;
+        let engine = &self.config.of(work.config()).engine;
         let settings = &self.config.table;
         let (key, now) = work.about();
         let mut kept = Kept::Failed;

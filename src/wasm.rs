@@ -111,9 +111,8 @@ impl Plugin {
     fn resume_overdue(&self) {
         let shared = &self.shared;
         let Some(now) = abi::time().ok().map(|nanos| Timestamp::from_millis(nanos / 1_000_000)) else { return };
-        let Some(limit) = shared.with(|root, _| root.config().mcp.body_timeout) else { return };
         let overdue = |stream: &Rc<RefCell<Stream>>| {
-            stream.try_borrow().ok().and_then(|s| s.waiting_since()).is_some_and(|since| now.since(since) > limit)
+            shared.with(|root, _| stream.try_borrow().is_ok_and(|stream| stream.overdue(root, now))) == Some(true)
         };
         let Ok(mut waiting) = shared.waiting.try_borrow_mut() else { return };
         waiting.retain(|(_, stream)| Rc::strong_count(stream) > 1);
@@ -221,12 +220,15 @@ impl HttpContext for Request {
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let wanted = self.shared.with(|root, _| {
             let stream = self.stream.try_borrow().ok()?;
-            Some(stream.wants_response(root.config()))
+            Some(stream.wants_response(root))
         });
         let Some(wanted) = wanted.flatten() else { return Action::Continue };
         let header = |name| abi::header(Map::Response, name).ok().flatten();
         let report = if wanted.report { header(filter::REPORT) } else { None };
-        let report = report.and_then(|words| self.shared.with(|root, gateway| Stream::report(root, gateway, &words)));
+        let report = report.and_then(|words| {
+            let stream = self.stream.try_borrow().ok()?;
+            self.shared.with(|root, gateway| stream.report(root, gateway, &words))
+        });
         if wanted.status {
             let number = |name| -> Option<u64> { std::str::from_utf8(&header(name)?).ok()?.parse().ok() };
             let status = number(":status").and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
@@ -241,7 +243,7 @@ impl HttpContext for Request {
     fn on_log(&mut self) {
         // Lets go of a stream that was reset while it waited.
         if let Ok(mut stream) = self.stream.try_borrow_mut() {
-            *stream = Stream::Finished;
+            *stream = Stream::default();
         }
     }
 }

@@ -66,6 +66,53 @@ fn a_good_configuration_is_one_line_with_the_memory_of_its_table() {
 }
 
 #[test]
+fn overrides_are_told_with_what_they_change_and_their_own_warnings() {
+    let ran = check(
+        r#"{"secret": "c7-Kq0Zr_48sTuVw", "mode": "shadow", "default_tier": "sensitive", "overrides": [
+            {"host": ["a.example", "*.b.example"], "config": {"mode": "enforce", "rules": []}},
+            {"host": ["c.example"], "path": ["/v1/**"], "config": {"mode": {"percent": 10}}},
+            {"path": ["/v2/**"], "config": {}}]}"#,
+    );
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let told: Vec<&str> = ran.out.lines().skip(1).collect();
+    assert_eq!(
+        told,
+        [
+            "standard input: overrides[0]: host a.example, *.b.example: changes mode, rules; 0 routes, 0 rules, 0 tools, \
+             enforced",
+            "standard input: overrides[1]: host c.example and path /v1/**: changes mode; 0 routes, 16 rules, 0 tools, \
+             enforced for 10 percent",
+            "standard input: overrides[2]: path /v2/**: changes nothing; 0 routes, 16 rules, 0 tools, shadow",
+        ]
+    );
+    let warned: Vec<&str> = ran.err.lines().collect();
+    assert_eq!(
+        warned,
+        [
+            "standard input: warning at `mode`: `shadow`: everything is decided and logged, nothing is enforced",
+            "standard input: warning at `overrides[0].config.mode`: enforced here, although the whole configuration is in \
+             shadow",
+            "standard input: warning at `overrides[0].config.rules`: an empty list allows everything; leave `rules` out \
+             for the default ones",
+            "standard input: warning at `overrides[1].config.mode`: enforced here, although the whole configuration is in \
+             shadow",
+            "standard input: warning at `overrides[1].config.mode`: enforced for 10 percent of the sessions, only logged \
+             for the others",
+        ]
+    );
+    let printed = run(
+        &["check", "--print", "-"],
+        &format!(
+            r#"{{"secret": "c7-Kq0Zr_48sTuVw", {}}}"#,
+            r#""overrides": [{"host": ["a"], "config": {"levels": {"high": 21}}}]"#
+        ),
+    );
+    let printed: serde_json::Value = serde_json::from_str(&printed.out).unwrap();
+    let expected = serde_json::json!([{"host": ["a"], "path": null, "config": {"levels": {"high": 21}}}]);
+    assert_eq!(printed["overrides"], expected);
+}
+
+#[test]
 fn problems_go_to_standard_error_with_the_name_of_the_file() {
     let file = format!("{}/bad.json", env!("CARGO_TARGET_TMPDIR"));
     std::fs::write(&file, r#"{"secret": "short", "mode": "shadwo"}"#).unwrap();

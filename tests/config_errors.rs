@@ -287,6 +287,89 @@ fn rules_have_names_of_their_own_and_name_routes_that_exist() {
 }
 
 #[test]
+fn hosts_are_written_as_they_are_compared() {
+    let rule = |host: &str| format!(r#""rules": [{{"name": "a", "then": "deny", "when": {{"host": ["{host}"]}}}}]"#);
+    for host in ["https://a.example", "a.example:443", "a.example/b", "a.example.", "::1", "b\u{fc}cher.example"] {
+        let what = "expected a host such as `shop.example.com` or `*.example.com`, without scheme, port and path";
+        says(&rule(host), &[&format!("rules[0].when.host[0]: {what}")]);
+    }
+    says(&rule(""), &["rules[0].when.host[0]: expected 1 to 128 bytes, found 0"]);
+    for host in ["A.example", "*.example.com", "xn--bcher-kva.example", "[::1]", "[2001:db8::*]", "10.0.0.?", "*"] {
+        assert!(accepted(&rule(host)).session.headers.host.is_some());
+    }
+    assert!(accepted(r#""routes": []"#).session.headers.host.is_none(), "what nobody asks for is not read");
+}
+
+#[test]
+fn an_override_is_checked_as_the_configuration_that_it_makes() {
+    let one =
+        |patch: &str| format!(r#""routes": [{{"path": "/a"}}], "overrides": [{{"host": ["a"], "config": {patch}}}]"#);
+    let in_config = |problem: &str| format!("overrides[0].config{problem}");
+    for (patch, problem) in [
+        (r#"{"levels": {"high": 101}}"#, ".levels.high: expected a whole number in 0..=100, found `101`"),
+        (r#"{"levels": {"high": 5}}"#, ".levels: expected `elevated` < `high` < `critical`, found 10, 5, 35"),
+        (r#"{"levles": {}}"#, ".levles: unknown field, did you mean `levels`?"),
+        (r#"{"routes": null, "step_up": {"route": "/a"}}"#, ".step_up.route: `/a` is not a path in `routes`"),
+        (r#"{"rules": [{"name": "a"}]}"#, ".rules[0].then: required, but absent"),
+        ("[]", ": expected an object, found a list"),
+        (r#"{"secret": "another secret of some length"}"#, ".secret: cannot differ, since sessions are shared"),
+        (r#"{"table": null}"#, ".table: cannot differ, since sessions are shared"),
+        (r#"{"admin": null}"#, ".admin: cannot differ, since sessions are shared"),
+        (r#"{"overrides": []}"#, ".overrides: cannot differ, since sessions are shared"),
+        (r#"{"session": {"key": ["bearer"]}}"#, ".session.key: cannot differ, since sessions are shared"),
+        (r#"{"session": {"subject": []}}"#, ".session.subject: cannot differ, since sessions are shared"),
+        (r#"{"session": null}"#, ".session: cannot differ, since sessions are shared"),
+    ] {
+        says(&one(patch), &[&in_config(problem)]);
+    }
+    says(r#""overrides": [{"config": {}}]"#, &["overrides[0]: expected `host` or `path`, which say where it holds"]);
+    says(r#""overrides": [{"host": ["a"]}]"#, &["overrides[0].config: required, but absent"]);
+    says(
+        r#""overrides": [{"host": ["a:1"], "path": ["/a/", "/**/b"], "config": {}}]"#,
+        &[
+            "overrides[0].host[0]: expected a host such as `shop.example.com` or `*.example.com`, without scheme, port \
+             and path",
+            "overrides[0].path[0]: matches nothing: paths are compared decoded, without query, and without empty, `.` \
+             and `..` segments or a `/` at the end",
+            "overrides[0].path[1]: `**` stands only at the end",
+        ],
+    );
+    let many = vec![r#"{"host": ["a"], "config": {}}"#; 17].join(",");
+    says(&format!(r#""overrides": [{many}]"#), &["overrides: at most 16 overrides, found 17"]);
+    let headers = |n: usize| {
+        let name = |what: &str| format!(r#""{what}_header": "x-{what}-{n}""#);
+        let names = ["asn", "country", "latitude", "longitude", "anonymizer"].map(name).join(",");
+        format!(r#"{{"path": ["/{n}"], "config": {{"network": {{{names}}}}}}}"#)
+    };
+    let many = |n: usize| format!(r#""overrides": [{}]"#, (0..n).map(headers).collect::<Vec<_>>().join(","));
+    assert_eq!(accepted(&many(2)).overrides.len(), 2);
+    says(&many(3), &["overrides: more than 32 different headers, all overrides together"]);
+    // What is wrong with the whole is said once, and not again for each override.
+    says(
+        r#""levels": {"high": 5}, "overrides": [{"host": ["a"], "config": {"mode": "shadow"}}]"#,
+        &["levels: expected `elevated` < `high` < `critical`, found 10, 5, 35"],
+    );
+}
+
+#[test]
+fn a_patch_merges_objects_and_replaces_the_rest() {
+    let config = accepted(
+        r#""mode": "shadow", "levels": {"high": 25}, "weights": {"new_country": 30, "new_asn": 9},
+           "routes": [{"path": "/a"}, {"path": "/b"}], "log_fields": true,
+           "overrides": [{"host": ["a"], "config": {"mode": {"percent": 5}, "levels": {"critical": 50},
+               "weights": {"new_asn": 0}, "routes": [{"path": "/c"}], "log_fields": null}}]"#,
+    );
+    let other = &config.overrides[0].config;
+    assert_eq!(other.engine.mode, session_risk::policy::Mode::Percent(5));
+    let levels = |config: &Config| [config.engine.thresholds.high.points(), config.engine.thresholds.critical.points()];
+    assert_eq!((levels(&config), levels(other)), ([25, 35], [25, 50]));
+    let weight = |kind| other.engine.weights.of(kind) == session_risk::signal::Decibans::ZERO;
+    assert!(weight(session_risk::signal::Kind::NewAsn) && !weight(session_risk::signal::Kind::NewCountry));
+    assert_eq!((config.routes.iter().count(), other.routes.iter().count()), (2, 1));
+    assert_eq!((config.log_fields, other.log_fields, config.table == other.table), (true, false, true));
+}
+
+#[test]
 fn tools_and_tables_are_bounded() {
     let many: Vec<String> = (0..257).map(|n| format!(r#"{{"name": "{n}", "access": "read"}}"#)).collect();
     says(&format!(r#""tools": [{}]"#, many.join(",")), &["tools: at most 256 tools, found 257"]);

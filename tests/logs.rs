@@ -114,6 +114,21 @@ fn a_session_goes_on_from_one_rotated_file_to_the_next() {
 }
 
 #[test]
+fn lines_without_a_host_are_counted_where_a_rule_asks_for_one() {
+    let place = Place::new("hostless");
+    let rules = json!([{ "name": "a", "when": { "host": ["a.example"] }, "then": "deny" }]);
+    let config = json!({ "secret": "an example secret of some length", "rules": rules });
+    let config = place.file("filter.config", config.to_string().as_bytes());
+    let log = lines(0..3);
+    let told = replay(&["-", "--config", &config], &log);
+    assert!(told.err.contains("note: no `host` in 3 lines, so nothing that is limited to hosts holds"), "{}", told.err);
+    let with: String = String::from_utf8(log.clone()).unwrap().replace("{\"ts\"", "{\"host\":\"a.example\",\"ts\"");
+    let told = replay(&["-", "--config", &config], with.as_bytes());
+    assert_eq!((told.actions(), told.err.contains("no `host`")), (vec!["deny".to_owned(); 3], false), "{}", told.err);
+    assert!(!replay(&["-"], &log).err.contains("no `host`"));
+}
+
+#[test]
 fn every_form_of_a_log_says_the_same() {
     let place = Place::new("forms");
     let (first, second) = (lines(0..17), lines(17..40));

@@ -13,6 +13,7 @@ use session_risk::{
 
 const README: &str = include_str!("../README.md");
 const SIGNALS: &str = include_str!("../src/manual/signals.md");
+const OPERATIONS: &str = include_str!("../src/manual/operations.md");
 const MINIMAL: &str = include_str!("../envoy-config/minimal.yaml");
 
 /// The code blocks of a language, as they are indented.
@@ -31,6 +32,15 @@ fn the_configuration_of_the_readme_can_be_used() {
     assert_eq!(examples.len(), 1);
     for example in examples {
         Config::from_json(example.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn the_examples_of_the_manual_can_be_used() {
+    let examples = blocks(OPERATIONS, "json");
+    assert!(!examples.is_empty());
+    for example in examples {
+        Config::from_json(example.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{example}"));
     }
 }
 

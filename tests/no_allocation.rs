@@ -96,6 +96,7 @@ fn request(minute: u32) -> Facts {
             ..Action::default()
         },
         selected: u64::MAX,
+        config: Default::default(),
     }
 }
 

@@ -40,7 +40,7 @@ fn compare(config: &Value, records: &[Record]) -> BTreeMap<&'static str, u32> {
         gateway.at(record.ts);
         let headers = replay::request_headers(record);
         let mut request = Request::new(&record.method, &record.path);
-        for (name, value) in headers.iter().filter(|(name, _)| !name.starts_with(':')) {
+        for (name, value) in headers.iter().filter(|(name, _)| !matches!(*name, ":method" | ":path")) {
             request = request.header(name, value);
         }
         if let Some(method) = &record.mcp_method {
@@ -118,6 +118,47 @@ fn the_module_decides_as_a_replay_does() {
     for action in ["allow", "restrict", "step_up", "suspend"] {
         assert!(actions.contains_key(action), "no {action} in {actions:?}");
     }
+}
+
+#[test]
+fn a_rule_limited_to_hosts_holds_for_lines_that_say_theirs() {
+    let config = json!({
+        "secret": "an example secret of some length", "routes": [{ "path": "/orders/{id}" }],
+        "rules": [{ "name": "no-admin", "when": { "host": ["admin.*"] }, "then": "deny" }],
+    });
+    let line = |host: Value| json!({ "ts": 1_770_000_000_000u64, "session": "s", "method": "GET", "path": "/orders/1", "host": host });
+    let hosts = [json!("Admin.example:8443"), json!("shop.example"), json!("admin.example"), Value::Null];
+    let records: Vec<Record> = hosts.into_iter().map(|host| record(&line(host))).collect();
+    assert_eq!(compare(&config, &records), BTreeMap::from([("allow", 2), ("deny", 2)]));
+}
+
+#[test]
+fn a_replay_applies_overrides_and_names_their_rules() {
+    let deny = |name: &str| json!([{ "name": name, "then": "deny" }]);
+    let config = json!({
+        "secret": "an example secret of some length", "routes": [{ "path": "/orders/{id}" }], "rules": [],
+        "overrides": [
+            { "host": ["admin.example"], "config": { "rules": deny("of-host"), "network": { "asn_header": "x-other" },
+                "session": { "payload": { "header": "x-other" } } } },
+            { "path": ["/reports/**"], "config": { "rules": deny("of-path") } },
+        ],
+    });
+    let line = |host: Value, path: &str| {
+        record(&json!({ "ts": 1_770_000_000_000u64, "session": "s", "method": "GET", "path": path, "host": host }))
+    };
+    let records = [
+        line(json!("admin.example:443"), "/reports/1"),
+        line(Value::Null, "/reports/1?page=2"),
+        line(json!("shop.example"), "/orders/1"),
+    ];
+    assert_eq!(compare(&config, &records), BTreeMap::from([("allow", 1), ("deny", 2)]));
+    let mut replay = Replay::new(&config).unwrap();
+    let rules = records.map(|record| {
+        let step = replay.step(&record).unwrap();
+        let rule = step.rule().and_then(|(_, rule)| replay.rules_of(&step).get(usize::from(rule)));
+        rule.map(|rule| rule.name.clone())
+    });
+    assert_eq!(rules, [Some("of-host".to_owned()), Some("of-path".to_owned()), None]);
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl Core {
         let http = attributes.request.as_ref().and_then(|request| request.http.as_ref()).ok_or_else(missing)?;
         let peer = attributes.source.as_ref().and_then(|peer| peer.address.as_ref()?.address.as_ref());
         let now = self.memory.now();
-        let (config, cache) = self.root.reading();
+        let (config, cache) = self.root.reading(session_risk::facts::ConfigId::default());
         let pairs = http.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let headers = config.names.pick(pairs);
         let target = Target::find(config, &headers);

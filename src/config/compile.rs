@@ -3,12 +3,12 @@
 
 use super::{
     ActorRule, ClaimId, ClientAddress, Config, DeviceSources, McpSettings, NetworkSources, Payload, PostureSource,
-    Selector, SessionSources, Source, StandardClaims, StandardHeaders, TableSettings, Tool, answers,
+    SessionSources, Source, StandardClaims, StandardHeaders, TableSettings, Tool, answers,
     error::{ConfigError, Path, Problems},
     hosting::HOSTING,
     raw::{
         Asn, ClaimName, HeaderName, Pattern, Protocol, RawAddress, RawConfig, RawMode, RawOutcome, RawPayload,
-        RawPosture, RawRule, RawSession, RawSource, RawWhen, Template,
+        RawPosture, RawRule, RawSession, RawSource, RawWhen,
     },
 };
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
     time::Span,
 };
 
+pub(super) mod selectors;
 mod signals;
 
 /// Compiles a configuration that was read.
@@ -35,7 +36,7 @@ mod signals;
 /// # Errors
 /// Every problem found.
 pub(super) fn compile(raw: &RawConfig, problems: Problems) -> Result<Config, ConfigError> {
-    let mut compiler = Compiler { raw, names: HeaderNames::default(), claims: Vec::new(), problems };
+    let mut compiler = Compiler::new(raw, problems);
     let config = compiler.config();
     compiler.problems.or(config)
 }
@@ -49,7 +50,11 @@ struct Compiler<'a> {
 
 const ROOT: Path<'static> = Path::ROOT;
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(raw: &'a RawConfig, problems: Problems) -> Self {
+        Self { raw, names: HeaderNames::default(), claims: Vec::new(), problems }
+    }
+
     /// Compiles every section before it gives up, so that every problem is found.
     fn config(&mut self) -> Option<Config> {
         let raw = self.raw;
@@ -102,6 +107,7 @@ impl Compiler<'_> {
             },
             on_failure: raw.on_failure,
             log_fields: raw.log_fields,
+            overrides: Vec::new(),
             names: std::mem::take(&mut self.names),
         })
     }
@@ -172,6 +178,7 @@ impl Compiler<'_> {
             mcp_session: self.standard_header("mcp-session-id")?,
             mcp_method: self.standard_header("mcp-method")?,
             mcp_name: self.standard_header("mcp-name")?,
+            host: self.host_headers(),
         };
         let standard = StandardClaims {
             auth_time: self.standard_claim("auth_time")?,
@@ -324,13 +331,6 @@ impl Compiler<'_> {
             self.problems.add(&at, format!("at most {ROUTES} routes, found {}", self.raw.routes.len()));
             return None;
         }
-        for (index, route) in self.raw.routes.iter().enumerate() {
-            if !comparable(&route.path.0) {
-                let message = "matches nothing: paths are compared decoded, without query, and without empty, `.` and \
-                               `..` segments or a `/` at the end";
-                self.problems.add(&at.item(index).member("path"), message);
-            }
-        }
         let routes = self.raw.routes.iter().map(|route| Route {
             method: route.method.as_ref().map(|method| method.0.clone()),
             template: route.path.0.clone(),
@@ -349,21 +349,6 @@ impl Compiler<'_> {
         }
     }
 
-    fn globs(&mut self, patterns: &[Pattern], at: &Path<'_>) -> Option<Vec<Glob>> {
-        let globs: Vec<Option<Glob>> = patterns
-            .iter()
-            .enumerate()
-            .map(|(index, pattern)| match Glob::parse(&pattern.0) {
-                Ok(glob) => Some(glob),
-                Err(error) => {
-                    self.problems.add(&at.item(index), error.to_string());
-                    None
-                }
-            })
-            .collect();
-        globs.into_iter().collect()
-    }
-
     fn tools(&mut self) -> Option<Vec<Tool>> {
         let raw = &self.raw.tools;
         let at = ROOT.member("tools");
@@ -371,7 +356,7 @@ impl Compiler<'_> {
             self.problems.add(&at, format!("at most {TOOLS} tools, found {}", raw.len()));
         }
         let names: Vec<Pattern> = raw.iter().map(|tool| tool.name.clone()).collect();
-        let globs = self.globs(&names, &at)?;
+        let globs = selectors::globs(&names, &at, &mut self.problems)?;
         let tool = |(name, raw): (Glob, &super::raw::RawTool)| Tool { name, access: raw.access, tier: raw.tier };
         Some(globs.into_iter().zip(raw).map(tool).collect())
     }
@@ -392,41 +377,11 @@ impl Compiler<'_> {
         Some(raw.iter().map(rule).collect())
     }
 
-    /// The routes whose path is `template`, of any method; none of that path is a problem.
-    fn routes_of(&mut self, template: &Template, at: &Path<'_>) -> Vec<u16> {
-        let routes = (0u16..).zip(&self.raw.routes);
-        let found: Vec<u16> = routes.filter(|(_, route)| route.path == *template).map(|(number, _)| number).collect();
-        if found.is_empty() && !self.problems.touch(&ROOT.member("routes")) {
-            self.problems.add(at, format!("`{}` is not a path in `routes`", template.0));
-        }
-        found
-    }
-
     fn step_up(&mut self, tools: &[Tool]) -> StepUp {
         let raw = &self.raw.step_up;
         let at = ROOT.member("step_up");
         let routes = raw.route.as_ref().map(|template| self.routes_of(template, &at.member("route")));
         answers::step_up(raw, routes.unwrap_or_default(), tools)
-    }
-
-    fn selectors(&mut self) -> Option<Vec<Selector>> {
-        let Some(raw) = &self.raw.rules else {
-            return Some(policy::default_rules().iter().map(|_| Selector::default()).collect());
-        };
-        let rules = ROOT.member("rules");
-        let mut selectors = Vec::new();
-        for (index, rule) in raw.iter().enumerate() {
-            let rule_at = rules.item(index);
-            let at = rule_at.member("when");
-            let tools = self.globs(&rule.when.tool, &at.member("tool"))?;
-            let routes = rule.when.route.as_ref().map(|templates| {
-                let at = at.member("route");
-                let templates = templates.iter().enumerate();
-                templates.flat_map(|(index, template)| self.routes_of(template, &at.item(index))).collect()
-            });
-            selectors.push(Selector { routes, tools });
-        }
-        Some(selectors)
     }
 
     fn geometry(&mut self) -> Option<Geometry> {
@@ -439,13 +394,6 @@ impl Compiler<'_> {
         }
         geometry
     }
-}
-
-/// Whether a template is written as paths are when they are compared.
-fn comparable(template: &str) -> bool {
-    let plain = !template.contains(['?', '#', '%', ';', '\\']);
-    let segment = |segment: &str| !matches!(segment, "" | "." | "..");
-    plain && (template == "/" || template.split('/').skip(1).all(segment))
 }
 
 fn mode(raw: &RawMode) -> Mode {

@@ -102,6 +102,13 @@ impl Problems {
         self.0.push(Problem { path: path.to_string(), message: message.into() });
     }
 
+    /// Notes a problem of a document that stands at `at` in this one.
+    pub fn place(&mut self, at: &Path<'_>, problem: &Problem) {
+        let dot = if problem.path.starts_with('[') { "" } else { "." };
+        let path = if problem.path == "." { at.to_string() } else { format!("{at}{dot}{}", problem.path) };
+        self.0.push(Problem { path, message: problem.message.clone() });
+    }
+
     /// Whether something at `path` or below it is wrong.
     pub fn touch(&self, path: &Path<'_>) -> bool {
         let path = path.to_string();

@@ -1,16 +1,19 @@
 //! The configuration as people write it: sections, names, defaults. `compile.rs` turns it into the form that runs.
 
-use super::read::{Field, Json, choice, ranged, section, worded, words};
+use super::read::{choice, ranged, section, worded, words};
 use super::{
     OnFailure,
     answers::{RawAdmin, RawStepUp},
-    error::{ConfigError, Path, Problems},
+    overrides::RawOverride,
 };
 use crate::{
     facts::{Access, Actor, Tier, device::Posture},
     score::Level,
     signal::Kind,
 };
+
+#[cfg(not(target_os = "wasi"))]
+use super::error::ConfigError;
 
 mod signals;
 pub use signals::{Count, RawBudget, RawGrant, RawReported, RawWeights, RawWords, Word};
@@ -19,20 +22,9 @@ pub use signals::{Count, RawBudget, RawGrant, RawReported, RawWeights, RawWords,
 ///
 /// # Errors
 /// Every problem in its form.
+#[cfg(not(target_os = "wasi"))]
 pub fn read(text: &[u8]) -> Result<RawConfig, ConfigError> {
-    let mut problems = Problems::default();
-    let config = read_noting(text, &mut problems)?;
-    problems.or(config)
-}
-
-/// Reads a configuration and notes what is wrong with it. What it gives despite problems holds defaults in their place,
-/// and is good for one thing: to find more of them.
-///
-/// # Errors
-/// It is no JSON at all.
-pub(super) fn read_noting(text: &[u8], problems: &mut Problems) -> Result<Option<RawConfig>, ConfigError> {
-    let json = Json::parse(text)?;
-    Ok(RawConfig::read(&json, &Path::ROOT, problems))
+    super::read::read(text)
 }
 
 section! {
@@ -79,6 +71,8 @@ section! {
         /// Publish what an access log needs so that `session-risk replay` can read it: subject, actor, binding, scope, MCP
         /// call and others, as filter state in digests and bounded words. Each costs a host call a request.
         log_fields: bool = false,
+        /// What differs for some hosts and paths: at most 16, the first that holds wins.
+        overrides: Vec<RawOverride> = Vec::new(),
     }
 }
 
@@ -225,6 +219,8 @@ section! {
         tier_at_least: Tier = Tier::Standard,
         /// Any of these accesses.
         access: Option<Vec<Access>> = None,
+        /// Any of these hosts, without port and in any case; `*` and `?` allowed: `*.example.com`. IPv6 in brackets.
+        host: Vec<Pattern> = Vec::new(),
         /// Any of these route templates, written as in `routes`.
         route: Option<Vec<Template>> = None,
         /// Tools with any of these names; `*` and `?` allowed.

@@ -1,4 +1,5 @@
-//! Patterns for tool names in the configuration: `export_*`, `get_?`, `*`. Not for paths: those have a router.
+//! Patterns for names of tools and hosts in the configuration: `export_*`, `get_?`, `*`. Not for paths: those have a
+//! router.
 
 use std::fmt;
 use std::str::Chars;
@@ -47,6 +48,11 @@ impl Glob {
         Ok(Self(compiled.into_boxed_str()))
     }
 
+    /// Makes it a pattern of names that are compared in lower case.
+    pub fn lower(&mut self) {
+        self.0.make_ascii_lowercase();
+    }
+
     /// The pattern as text.
     pub fn pattern(&self) -> &str {
         &self.0
@@ -56,6 +62,7 @@ impl Glob {
     ///
     /// Allocates nothing. Only the latest `*` is ever tried again, so the cost is at most the product of the two
     /// lengths: linear in the name, which the client chooses, by a constant that the configuration bounds.
+    #[inline(never)]
     pub fn matches(&self, name: &str) -> bool {
         let mut pattern = self.0.chars();
         let mut rest = name.chars();

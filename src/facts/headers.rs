@@ -58,6 +58,7 @@ impl HeaderNames {
 
     /// Picks the wanted ones out of a request's headers. Kong leaves names as the client
     /// wrote them, so case does not count.
+    #[inline(never)]
     pub fn pick<'a>(&self, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Headers<'a> {
         let mut headers = Headers::default();
         for (name, value) in pairs {

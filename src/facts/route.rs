@@ -60,7 +60,7 @@ impl Routes {
     /// Compiles routes; every template that cannot be used is reported.
     ///
     /// # Errors
-    /// One [`RouteError`] a bad template: not beginning with `/`, a broken parameter, `**` not at the end, or the same
+    /// One [`RouteError`] a bad template: not beginning with `/`, nothing that a path is ever compared as, a broken parameter, `**` not at the end, or the same
     /// method and template twice.
     pub fn compile(routes: Vec<Route>) -> Result<Self, Vec<RouteError>> {
         let mut errors = Vec::new();
@@ -167,9 +167,21 @@ pub fn access_of_method(method: &[u8]) -> Access {
     if matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE") { Access::Read } else { Access::Write }
 }
 
+/// Whether a template is written as paths are when they are compared.
+fn comparable(template: &str) -> bool {
+    let plain = !template.contains(['?', '#', '%', ';', '\\']);
+    let segment = |segment: &str| !matches!(segment, "" | "." | "..");
+    plain && (template == "/" || template.split('/').skip(1).all(segment))
+}
+
 /// The router's patterns for a template. Parameters are numbered, since their names do not matter to a match.
 fn patterns(template: &str) -> Result<Vec<String>, String> {
     let Some(rest) = template.strip_prefix('/') else { return Err("expected a path that begins with `/`".to_owned()) };
+    if !comparable(template) {
+        let message = "matches nothing: paths are compared decoded, without query, and without empty, `.` and `..` \
+                       segments or a `/` at the end";
+        return Err(message.to_owned());
+    }
     let mut pattern = String::new();
     let mut segments = rest.split('/').enumerate().peekable();
     while let Some((number, segment)) = segments.next() {

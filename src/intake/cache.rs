@@ -5,28 +5,35 @@
 use super::ClaimValue;
 use crate::{
     bounds::{CACHED_PAYLOADS, CACHED_TEXT_BYTES, CACHED_TEXTS},
-    facts::device::UserAgent,
+    facts::{ConfigId, device::UserAgent},
 };
 use std::sync::Arc;
 
 /// The claims of one payload, by `ClaimId`.
 pub(super) type Claims = Arc<[Option<ClaimValue>]>;
 
-/// One worker's memory of what it has read under one configuration.
+/// One worker's memory of what it has read.
 #[derive(Debug, Default)]
 pub struct Cache {
     pub(super) user_agents: Texts<Option<UserAgent>>,
     pub(super) fingerprints: Texts<u32>,
-    payloads: Vec<Option<([u8; 16], Claims)>>,
+    /// Another configuration may ask a payload for other claims.
+    config: ConfigId,
+    payloads: Vec<Option<(ConfigId, [u8; 16], Claims)>>,
 }
 
 impl Cache {
+    /// From now on requests are read under this configuration.
+    pub fn under(&mut self, config: ConfigId) {
+        self.config = config;
+    }
+
     /// The claims of the payload with this digest: read now unless they were before. What cannot be read is not kept.
     pub(super) fn claims(&mut self, digest: [u8; 16], read: impl FnOnce() -> Option<Claims>) -> Option<Claims> {
         let [a, b, ..] = digest;
         let place = usize::from(u16::from_le_bytes([a, b])) % CACHED_PAYLOADS;
-        if let Some(Some((known, claims))) = self.payloads.get(place)
-            && *known == digest
+        if let Some(Some((config, known, claims))) = self.payloads.get(place)
+            && (*config, *known) == (self.config, digest)
         {
             return Some(Arc::clone(claims));
         }
@@ -35,7 +42,7 @@ impl Cache {
             self.payloads.resize(CACHED_PAYLOADS, None);
         }
         if let Some(slot) = self.payloads.get_mut(place) {
-            *slot = Some((digest, Arc::clone(&claims)));
+            *slot = Some((self.config, digest, Arc::clone(&claims)));
         }
         Some(claims)
     }
@@ -128,5 +135,9 @@ mod tests {
         other[15] = 2;
         assert_eq!(cache.claims(other, || Some(claims(2))), Some(claims(2)));
         assert!(cache.claims([1; 16], || None).is_none());
+        // Another configuration wants other claims.
+        assert_eq!(cache.claims(other, || Some(claims(2))), Some(claims(2)));
+        cache.under(ConfigId(1));
+        assert_eq!(cache.claims(other, || Some(claims(3))), Some(claims(3)));
     }
 }

@@ -20,6 +20,8 @@ pub struct Record {
     pub method: String,
     /// Path, with or without query.
     pub path: String,
+    /// Host, with or without port. Without it no rule that is limited to hosts matches.
+    pub host: Option<String>,
     /// JSON-RPC method of an MCP call.
     pub mcp_method: Option<String>,
     /// Tool of an MCP call.
@@ -156,6 +158,7 @@ impl Members {
             "actor" => record.actor = value.text().unwrap_or_default(),
             "method" => record.method = value.text().unwrap_or_default(),
             "path" => record.path = value.text().unwrap_or_default(),
+            "host" => record.host = value.text(),
             "mcp_method" => record.mcp_method = value.text(),
             "tool" => record.tool = value.text(),
             "target" => record.target = value.text(),

@@ -170,7 +170,20 @@ pub fn facts_at(when: impl Strategy<Value = Timestamp> + 'static) -> BoxedStrate
             )| {
                 let flaws = IdentityFlaws { duplicate, malformed };
                 let key = SessionKey(key);
-                Facts { now, key, subject, actor, verified, flaws, network, device, grant, action, selected }
+                Facts {
+                    now,
+                    key,
+                    subject,
+                    actor,
+                    verified,
+                    flaws,
+                    network,
+                    device,
+                    grant,
+                    action,
+                    selected,
+                    config: Default::default(),
+                }
             },
         )
         .boxed()

@@ -103,8 +103,9 @@ fn serialised(request: &Request) -> Vec<u8> {
             bytes.extend(part);
         }
     };
-    header(b"host", b"app.test");
-    for (name, value) in &request.headers {
+    let host = request.headers.iter().find(|(name, _)| name == b":authority");
+    header(b"host", host.map_or(b"app.test", |(_, value)| value));
+    for (name, value) in request.headers.iter().filter(|(name, _)| !name.starts_with(b":")) {
         header(name, value);
     }
     if !request.body.is_empty() || matches!(request.method.as_str(), "POST" | "PUT" | "PATCH") {

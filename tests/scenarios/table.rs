@@ -2,6 +2,8 @@
 
 #[path = "dialects.rs"]
 mod dialects;
+#[path = "rollout.rs"]
+mod rollout;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -195,6 +197,7 @@ pub fn all() -> Vec<Scenario> {
     ]
     .into_iter()
     .chain(dialects::all())
+    .chain(rollout::all())
     .collect()
 }
 

@@ -84,6 +84,7 @@ pub(crate) fn at(second: u32) -> Step {
         grant: Grant::default(),
         action: Action { route: Some(0), endpoint: 1, resource: 1, target: Some(object(0)), ..Action::default() },
         selected: u64::MAX,
+        config: Default::default(),
     };
     Step { facts, answer: None }
 }

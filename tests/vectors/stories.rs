@@ -79,6 +79,7 @@ fn facts(actor: Actor) -> Facts {
         grant: Grant { auth_time: Some(START - 60), ..Grant::default() },
         action: Action { endpoint: 0x0a, target: Some(1), ..Action::default() },
         selected: u64::MAX,
+        config: Default::default(),
     }
 }
 

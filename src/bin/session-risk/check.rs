@@ -5,6 +5,7 @@ use serde_json::json;
 use session_risk::{
     config::{
         Config, ConfigError,
+        overrides::{self, RawOverride},
         raw::{self, Protocol, RawConfig, RawMode, RawOutcome, RawRule, RawWhen},
         read::Field,
         schema,
@@ -31,10 +32,24 @@ pub(crate) fn check(name: &str, text: &[u8], print: bool) -> io::Result<ExitCode
             return Ok(ExitCode::from(1));
         }
     };
-    for (place, warning) in warnings(&raw, &config) {
+    let known = warnings(&raw, &config);
+    for (place, warning) in &known {
         writeln!(errors, "{name}: warning at `{place}`: {warning}")?;
     }
-    let summary = summary(name, &raw, &config);
+    let mut summary = summary(name, &raw, &config);
+    for (index, one) in raw.overrides.iter().enumerate() {
+        let (place, config) = (format!("overrides[{index}]"), config.overrides.get(index).map(|one| &one.config));
+        let whole = &raw;
+        let Some(((raw, changes), config)) = overrides::patched(text, index).zip(config) else { continue };
+        if whole.mode == RawMode::Shadow && raw.mode != RawMode::Shadow {
+            let warning = "enforced here, although the whole configuration is in shadow";
+            writeln!(errors, "{name}: warning at `{place}.config.mode`: {warning}")?;
+        }
+        for (inner, warning) in warnings(&raw, config).iter().filter(|warning| !known.contains(warning)) {
+            writeln!(errors, "{name}: warning at `{place}.config.{inner}`: {warning}")?;
+        }
+        summary.push_str(&format!("\n{name}: {place}: {}", overridden(one, &changes, &raw, config)));
+    }
     if print {
         // Standard output is the configuration and nothing else.
         writeln!(errors, "{summary}")?;
@@ -64,6 +79,31 @@ fn summary(name: &str, raw: &RawConfig, config: &Config) -> String {
         u64::from(buckets).saturating_mul(u64::from(ways)),
         tenths_of_mib / 10,
         tenths_of_mib % 10,
+    )
+}
+
+/// Where an override holds, and what is different there.
+fn overridden(one: &RawOverride, changes: &[String], raw: &RawConfig, config: &Config) -> String {
+    let hosts: Vec<&str> = one.host.iter().map(|host| host.0.as_str()).collect();
+    let paths: Vec<&str> = one.path.iter().flatten().map(|path| path.0.as_str()).collect();
+    let mut places = Vec::new();
+    for (what, names) in [("host", hosts), ("path", paths)] {
+        if !names.is_empty() {
+            places.push(format!("{what} {}", names.join(", ")));
+        }
+    }
+    let mode = match &raw.mode {
+        RawMode::Enforce => "enforced".to_owned(),
+        RawMode::Shadow => "shadow".to_owned(),
+        RawMode::Percent(percent) => format!("enforced for {} percent", percent.0),
+    };
+    format!(
+        "{}: changes {}; {}, {}, {}, {mode}",
+        places.join(" and "),
+        if changes.is_empty() { "nothing".to_owned() } else { changes.join(", ") },
+        count(raw.routes.len(), "route"),
+        count(config.engine.rules.len(), "rule"),
+        count(raw.tools.len(), "tool"),
     )
 }
 
@@ -258,6 +298,7 @@ fn always(rule: &RawRule) -> bool {
         && when.score_at_least.0 == 0
         && when.tier_at_least <= Tier::Standard
         && when.access.is_none()
+        && when.host.is_empty()
         && when.route.is_none()
         && when.tool.is_empty()
         && when.signal.is_none()

@@ -30,7 +30,8 @@ pub(crate) fn run(inputs: &Inputs, wanted: &Wanted<'_>) -> Result<(), Failure> {
     let mut evaluation = Evaluation::default();
     let lines = inputs.run(&config, &mut |replay, record| {
         let step = replay.step(record);
-        evaluation.take(record, step.as_ref(), replay.rules());
+        let rules = step.as_ref().map_or(replay.rules(), |step| replay.rules_of(step));
+        evaluation.take(record, step.as_ref(), rules);
         Ok(())
     })?;
     if evaluation.sessions() == 0 {

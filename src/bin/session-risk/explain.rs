@@ -44,7 +44,7 @@ pub(crate) fn run(inputs: &Inputs, session: &str, manner: &Manner) -> Result<(),
         // Other sessions share the table, and may push this one out of it.
         let Some(step) = replay.step(record) else { return Ok(()) };
         thresholds = replay.thresholds();
-        search.see(record, &step, replay.rules());
+        search.see(record, &step, replay.rules_of(&step));
         Ok(())
     })?;
     let story = search.story()?;

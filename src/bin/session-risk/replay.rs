@@ -92,5 +92,5 @@ fn decision(settings: &Settings, record: &Record, step: &Step) -> Value {
     json!({ "ts": record.ts, "session": record.session, "score": assessment.score.points(),
         "level": assessment.level.name(), "action": decision.action.name(), "enforced": decision.enforced,
         "forwarded": decision.effective().forwards(step.facts.action.access),
-        "rule": settings.rule(decision.rule), "reasons": why.collect::<Vec<_>>() })
+        "rule": settings.rule(step.rule()), "reasons": why.collect::<Vec<_>>() })
 }

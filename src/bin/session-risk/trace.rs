@@ -79,6 +79,8 @@ pub(crate) struct Lines {
     pub(crate) malformed: u64,
     /// Requests of nobody: no `session`.
     anonymous: u64,
+    /// Requests without a host, where the configuration asks for one.
+    hostless: u64,
     /// Requests older than one before them, and by how much the oldest, in milliseconds.
     late: u64,
     latest: u64,
@@ -203,6 +205,9 @@ impl Reading {
                 Ok(record) => {
                     self.lines.good = self.lines.good.saturating_add(1);
                     self.in_order(record.ts);
+                    if record.host.is_none() && replay.reads_hosts() {
+                        self.lines.hostless = self.lines.hostless.saturating_add(1);
+                    }
                     take(replay, &record)?;
                     self.progress.step();
                 }
@@ -247,6 +252,10 @@ impl Reading {
         if lines.anonymous > 0 {
             let hint = if lines.good == 0 { "; `log_fields` and envoy-config/access-log.yaml write it" } else { "" };
             self.say(&format!("note: no session in {} lines, so nothing is decided on them{hint}", lines.anonymous));
+        }
+        if lines.hostless > 0 {
+            let what = "so nothing that is limited to hosts holds for them; envoy-config/access-log.yaml writes it";
+            self.say(&format!("note: no `host` in {} lines, {what}", lines.hostless));
         }
         if lines.late > 0 {
             // A log is written when answers end, so a slow one comes late.

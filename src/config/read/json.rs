@@ -46,6 +46,56 @@ impl Json {
         serde_json::from_str(text).map_err(|error| ConfigError::document(format!("not valid JSON: {error}")))
     }
 
+    /// A member of an object.
+    pub fn find(&self, name: &str) -> Option<&Self> {
+        let Self::Object(members) = self else { return None };
+        members.iter().find(|(other, _)| other == name).map(|(_, value)| value)
+    }
+
+    /// Takes a member out of an object.
+    pub fn take(&mut self, name: &str) -> Option<Self> {
+        let Self::Object(members) = self else { return None };
+        let at = members.iter().position(|(other, _)| other == name)?;
+        Some(members.remove(at).1)
+    }
+
+    /// Takes a merge patch in (RFC 7396).
+    pub fn merge(&mut self, patch: Self) {
+        let Self::Object(changes) = patch else {
+            *self = patch;
+            return;
+        };
+        if !matches!(self, Self::Object(_)) {
+            *self = Self::Object(Vec::new());
+        }
+        for (name, change) in changes {
+            let value = self.take(&name);
+            if change != Self::Null
+                && let Self::Object(members) = self
+            {
+                let mut value = value.unwrap_or(Self::Null);
+                value.merge(change);
+                members.push((name, value));
+            }
+        }
+    }
+
+    /// The document as it was read; a fraction, which is nowhere expected, as `null`.
+    #[cfg(not(target_os = "wasi"))]
+    pub fn write(&self) -> serde_json::Value {
+        match self {
+            Self::Null | Self::Fraction => serde_json::Value::Null,
+            Self::Bool(value) => (*value).into(),
+            Self::Whole(value) => (*value).into(),
+            Self::Text(value) => value.as_str().into(),
+            Self::List(items) => items.iter().map(Self::write).collect(),
+            Self::Object(members) => {
+                let members = members.iter().map(|(name, value)| (name.clone(), value.write()));
+                serde_json::Value::Object(members.collect())
+            }
+        }
+    }
+
     /// What it is, without what it says: it may be a secret.
     pub(super) const fn sort(&self) -> &'static str {
         match self {

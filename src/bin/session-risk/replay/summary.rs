@@ -10,7 +10,8 @@ use crate::trace::Lines;
 use serde_json::Value;
 use session_risk::{
     config::Config,
-    policy::{ACTIONS, Action, Mode, Rule},
+    facts::ConfigId,
+    policy::{ACTIONS, Action, Mode},
     replay::{self, Step, eval, record::Record},
     score::Thresholds,
     signal::Kind,
@@ -24,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) digest: String,
     pub(crate) mode: Mode,
     pub(crate) thresholds: Thresholds,
-    pub(crate) rules: Vec<Rule>,
+    config: Config,
 }
 
 impl Settings {
@@ -41,18 +42,19 @@ impl Settings {
             digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
             mode: compiled.engine.mode,
             thresholds: compiled.engine.thresholds,
-            rules: compiled.engine.rules,
+            config: compiled,
         })
     }
 
     /// The name of a decision's rule.
-    pub(crate) fn rule(&self, index: Option<u8>) -> Option<&str> {
-        self.rules.get(usize::from(index?)).map(|rule| rule.name.as_str())
+    pub(crate) fn rule(&self, rule: Option<(ConfigId, u8)>) -> Option<&str> {
+        let (config, index) = rule?;
+        self.config.of(config).engine.rules.get(usize::from(index)).map(|rule| rule.name.as_str())
     }
 
     /// How far decisions are enforced, in words.
     pub(crate) fn mode(&self) -> String {
-        let rules = self.rules.iter().filter(|rule| rule.mode != Mode::Enforce).count();
+        let rules = self.config.engine.rules.iter().filter(|rule| rule.mode != Mode::Enforce).count();
         let partly = if rules == 0 { String::new() } else { format!(", {rules} rules not for every session") };
         match self.mode {
             Mode::Enforce => format!("enforce{partly}"),
@@ -127,7 +129,7 @@ impl Summary {
                 *count = count.saturating_add(1);
             }
         }
-        let verdict = eval::verdict(step, &self.settings.rules);
+        let verdict = eval::verdict(step, &self.settings.config.of(step.facts.config).engine.rules);
         let attack = record.label.as_ref().is_some_and(|label| label.attack);
         let stopped = self.census.take(step.facts.key.0, || group(record, step), verdict, attack);
         self.suspects.take(record, step, stopped);

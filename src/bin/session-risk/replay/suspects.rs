@@ -6,7 +6,7 @@ use super::{
     timeline::{self, Through, Timeline},
 };
 use session_risk::{
-    facts::{ACTORS, SessionKey},
+    facts::{ACTORS, ConfigId, SessionKey},
     policy::Action,
     replay::{Step, record::Record},
     score::Level,
@@ -28,7 +28,7 @@ pub(crate) struct Stop {
     pub(crate) action: Action,
     pub(crate) enforced: bool,
     /// Index of the rule that decided.
-    pub(crate) rule: Option<u8>,
+    pub(crate) rule: Option<(ConfigId, u8)>,
     /// The strongest reasons.
     pub(crate) reasons: Vec<&'static str>,
     /// Requests from then on, that one included.
@@ -179,7 +179,7 @@ impl Suspect {
                 ts: record.ts,
                 action: decision.action,
                 enforced: decision.enforced,
-                rule: decision.rule,
+                rule: step.rule(),
                 reasons: assessment.contributions.iter().map(|item| item.kind.row().name).take(3).collect(),
                 requests: 0,
                 through: Through::default(),

@@ -4,7 +4,7 @@
 
 use session_risk::{
     audit,
-    facts::{Access, SessionKey},
+    facts::{Access, ConfigId, SessionKey},
     policy::Action,
     replay::{Step, record::Record},
     signal::Kind,
@@ -41,7 +41,7 @@ pub(crate) struct Point {
     /// Method, path or tool.
     pub(crate) what: String,
     /// Index of the rule that decided.
-    pub(crate) rule: Option<u8>,
+    pub(crate) rule: Option<(ConfigId, u8)>,
     /// What counts against the session now, strongest first.
     pub(crate) reasons: Vec<Reason>,
     /// Something changed here: kept, as far as there is room.
@@ -181,7 +181,7 @@ pub(crate) fn point(record: &Record, step: &Step) -> Point {
         shadow: !decision.enforced,
         forwarded: decision.effective().forwards(step.facts.action.access),
         what: what(record),
-        rule: decision.rule,
+        rule: step.rule(),
         reasons: reasons.collect(),
         turn: false,
         told: false,
