@@ -36,10 +36,7 @@ const FLOW: &[(&str, &[&str])] = &[
     ),
     (
         "filter",
-        &[
-            "admin", "time", "facts", "policy", "engine", "metrics", "response", "audit", "config", "intake", "host",
-            "root",
-        ],
+        &["admin", "time", "facts", "policy", "engine", "metrics", "response", "audit", "intake", "host", "root"],
     ),
     (
         "replay",
