@@ -4,6 +4,7 @@
 pub mod answers;
 mod compile;
 pub mod error;
+pub mod failure;
 mod hosting;
 pub mod overrides;
 pub mod raw;
@@ -63,8 +64,8 @@ pub struct Config {
     pub reported: Option<Reported>,
     /// Where sessions are kept.
     pub table: TableSettings,
-    /// What happens to a request that cannot be assessed.
-    pub on_failure: OnFailure,
+    /// Which requests are refused although nothing is known against them.
+    pub refused: Refused,
     /// Publish what a replay of the access log needs.
     pub log_fields: bool,
     /// What differs for some hosts and paths; the first that holds wins.
@@ -361,7 +362,22 @@ pub struct TableSettings {
     pub idle: Span,
 }
 
-/// What happens to a request that has a session but cannot be assessed.
+/// Which requests are refused because they could not be read, by what was missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The headers.
+    pub host_error: bool,
+    /// The session table.
+    pub table_error: bool,
+    /// Anything that names a session.
+    pub no_session: bool,
+    /// Anything that names a session but a credential that cannot be read.
+    pub malformed: bool,
+    /// The body of an MCP call, in time.
+    pub body_missing: bool,
+}
+
+/// What happens to a request that lacks something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
     /// Forward it, tagged and counted as unscored.

@@ -3,13 +3,13 @@
 
 use crate::{
     admin, audit,
-    config::{Config, OnFailure},
+    config::Config,
     engine::Assessment,
-    facts::{Access, ConfigId, Facts, Outcome, headers::Headers},
+    facts::{Access, ConfigId, Facts, Outcome, Tier, headers::Headers},
     host::{Effect, Host, LogLevel},
     intake::{self, Asker, McpCall, Target},
     metrics::{Counter, Unscored},
-    policy::Action,
+    policy::{Action, Mode},
     response::{self, Caller, Protocol, Told},
     root::{Before, Kept, Root, Work},
     time::Timestamp,
@@ -137,6 +137,11 @@ impl Stream {
     pub fn body_timed_out(self, root: &mut Root, host: &mut dyn Host) -> (Self, Flow) {
         let Self::AwaitingBody { headers: blob, config: id, .. } = self else { return (self, Flow::Continue) };
         host.apply(Effect::Count(Counter::BodyTimeout, 1));
+        let config = root.config_of(id);
+        if config.refused.body_missing && config.engine.mode != Mode::Shadow {
+            host.apply(Effect::Reply(&response::failure_reply(Protocol::Mcp(None))));
+            return (Self::Finished(id), Flow::Replied);
+        }
         let request = Request::read(root, id, &blob);
         decide_call(root, host, &request, McpCall::default())
     }
@@ -147,7 +152,7 @@ impl Stream {
         for name in response::HEADERS {
             host.apply(Effect::RemoveRequestHeader(name.as_bytes()));
         }
-        unscored(root, host, ConfigId::default(), Protocol::Http)
+        unscored(root, host, ConfigId::default(), Unscored::HostError, (&[], None))
     }
 
     /// When a stream that waits for its body began to wait.
@@ -240,14 +245,30 @@ fn decide_call(root: &mut Root, host: &mut dyn Host, request: &Request<'_>, of_b
 }
 
 /// Lets a request go, or refuses it, when it could not be assessed.
-fn unscored(root: &Root, host: &mut dyn Host, id: ConfigId, protocol: Protocol<'_>) -> (Stream, Flow) {
-    host.apply(Effect::Count(Counter::Unscored(Unscored::HostError), 1));
-    if root.config_of(id).on_failure == OnFailure::Deny {
-        host.apply(Effect::Reply(&response::failure_reply(protocol)));
+fn unscored(
+    root: &Root,
+    host: &mut dyn Host,
+    id: ConfigId,
+    cause: Unscored,
+    (blob, call): (&[u8], Option<&McpCall>),
+) -> (Stream, Flow) {
+    host.apply(Effect::Count(Counter::Unscored(cause), 1));
+    let config = root.config_of(id);
+    let refused = match cause {
+        Unscored::HostError => config.refused.host_error,
+        Unscored::TableError => config.refused.table_error,
+        Unscored::NoSession => config.refused.no_session,
+        Unscored::Malformed => config.refused.malformed,
+    };
+    if refused && config.engine.mode != Mode::Shadow {
+        let protocol = protocol(call, &intake::asker(pairs(blob)));
+        host.apply(Effect::Reply(&response::unscored_reply(cause, protocol, &config.step_up)));
         return (Stream::Finished(id), Flow::Replied);
     }
-    let (name, value) = response::unscored_header(Unscored::HostError);
-    host.apply(Effect::SetRequestHeader(name, value));
+    if matches!(cause, Unscored::HostError | Unscored::TableError) {
+        let (name, value) = response::unscored_header(cause);
+        host.apply(Effect::SetRequestHeader(name, value));
+    }
     (Stream::Finished(id), Flow::Continue)
 }
 
@@ -262,8 +283,13 @@ fn decide(root: &mut Root, host: &mut dyn Host, request: &Request<'_>, call: Opt
         host.apply(Effect::Count(Counter::Malformed, 1));
     }
     let Some(facts) = intake.facts else {
-        host.apply(Effect::Count(Counter::Unscored(Unscored::NoSession), 1));
-        return (Stream::Finished(id), Flow::Continue);
+        let cause = if intake.malformed { Unscored::Malformed } else { Unscored::NoSession };
+        // People come back over public requests, which cannot have a session yet.
+        if target.tier(config) == Tier::Public {
+            host.apply(Effect::Count(Counter::Unscored(cause), 1));
+            return (Stream::Finished(id), Flow::Continue);
+        }
+        return unscored(root, host, id, cause, (blob, call.as_ref()));
     };
     let facts = Facts { config: id, ..facts };
     for (name, value) in &intake.log {
@@ -275,7 +301,7 @@ fn decide(root: &mut Root, host: &mut dyn Host, request: &Request<'_>, call: Opt
             enact(root, host, &facts, &assessment, before, asked)
         }
         Kept::Observed(_) | Kept::Found(_) | Kept::Failed => {
-            unscored(root, host, id, protocol(call.as_ref(), &intake::asker(pairs(blob))))
+            unscored(root, host, id, Unscored::TableError, (blob, call.as_ref()))
         }
     }
 }

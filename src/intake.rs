@@ -56,6 +56,12 @@ impl<'a> Target<'a> {
         Self { method, path, matched, mcp }
     }
 
+    /// Tier of the route, whatever a call there touches.
+    pub fn tier(&self, config: &Config) -> Tier {
+        let index = self.matched.as_ref().map(|matched| matched.index);
+        index.and_then(|index| config.routes.route(index)).map_or(config.default_tier, |route| route.tier)
+    }
+
     /// Whether this request brings an MCP call in its body.
     pub fn calls(&self) -> bool {
         self.mcp && self.method == b"POST"

@@ -5,14 +5,33 @@ use crate::{
     signal::CATALOGUE,
 };
 
-/// Why a request was forwarded without a score.
+/// Why a request has no score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Unscored {
     /// It carries nothing that names a session.
     NoSession = 0,
-    /// The host failed a call that the decision needs.
+    /// The host does not show its headers.
     HostError = 1,
+    /// The host does not show the table.
+    TableError = 2,
+    /// It carries a credential that cannot be read, and nothing else that names a session.
+    Malformed = 3,
+}
+
+/// Every cause with its word, by number.
+pub const CAUSES: [(Unscored, &str); 4] = [
+    (Unscored::NoSession, "no_session"),
+    (Unscored::HostError, "host_error"),
+    (Unscored::TableError, "table_error"),
+    (Unscored::Malformed, "malformed"),
+];
+
+impl Unscored {
+    /// The cause's word.
+    pub fn name(self) -> &'static str {
+        CAUSES.get(usize::from(self as u8)).map_or("", |(_, word)| word)
+    }
 }
 
 /// A counter.
@@ -60,7 +79,8 @@ impl Counter {
             BodyTimeout, ConfigError, Conflict, Decision, Deferred, Discarded, Dropped, Evicted, Inserted, Malformed,
             Mismatch, Refused, Requests, Signal, Unscored as Without,
         };
-        let mut all = vec![Requests, Without(Unscored::NoSession), Without(Unscored::HostError)];
+        let mut all = vec![Requests];
+        all.extend(CAUSES.iter().map(|(cause, _)| Without(*cause)));
         all.extend(ACTIONS.iter().flat_map(|(action, _)| [Decision(*action, true), Decision(*action, false)]));
         all.extend(CATALOGUE.iter().map(|row| Signal(row.kind.number())));
         all.extend([Inserted, Evicted, Refused, Discarded, Conflict, Deferred, Dropped]);
@@ -72,8 +92,7 @@ impl Counter {
     pub fn name(self) -> String {
         let fixed = match self {
             Self::Requests => "requests",
-            Self::Unscored(Unscored::NoSession) => "unscored.cause.no_session",
-            Self::Unscored(Unscored::HostError) => "unscored.cause.host_error",
+            Self::Unscored(cause) => return format!("session_risk.unscored.cause.{}", cause.name()),
             Self::Inserted => "table.inserted",
             Self::Evicted => "table.evicted",
             Self::Refused => "table.refused",
@@ -101,19 +120,19 @@ impl Counter {
     pub fn index(self) -> usize {
         let actions = ACTIONS.len().saturating_mul(2);
         let signals = CATALOGUE.len();
-        let after_signals = 3usize.saturating_add(actions).saturating_add(signals);
+        let after_causes = CAUSES.len().saturating_add(1);
+        let after_signals = after_causes.saturating_add(actions).saturating_add(signals);
         let tail = |place: usize| after_signals.saturating_add(place);
         match self {
             Self::Requests => 0,
-            Self::Unscored(Unscored::NoSession) => 1,
-            Self::Unscored(Unscored::HostError) => 2,
+            Self::Unscored(cause) => usize::from(cause as u8).saturating_add(1),
             Self::Decision(action, enforced) => {
                 let place = ACTIONS.iter().position(|(other, _)| *other == action).unwrap_or(0);
-                3usize.saturating_add(place.saturating_mul(2)).saturating_add(usize::from(!enforced))
+                after_causes.saturating_add(place.saturating_mul(2)).saturating_add(usize::from(!enforced))
             }
             Self::Signal(number) => {
                 let place = CATALOGUE.iter().position(|row| row.kind.number() == number).unwrap_or(0);
-                3usize.saturating_add(actions).saturating_add(place)
+                after_causes.saturating_add(actions).saturating_add(place)
             }
             Self::Inserted => tail(0),
             Self::Evicted => tail(1),

@@ -1,10 +1,13 @@
 //! From a decision to what the client or the upstream is told, in the caller's own protocol.
 //! Which decision it is was settled before; nothing here looks at a score to change it.
 
+mod unscored;
+
+pub use unscored::{failure_reply, unscored_header, unscored_reply};
+
 use crate::{
     engine::Assessment,
     facts::{Access, SessionKey},
-    metrics::Unscored,
     policy::Action,
     score::Contributions,
 };
@@ -148,14 +151,6 @@ impl Told {
     }
 }
 
-/// The header of a request that is forwarded without a score although it has a session.
-pub fn unscored_header(cause: Unscored) -> (&'static str, &'static str) {
-    match cause {
-        Unscored::NoSession => ("x-session-risk-unscored", "no_session"),
-        Unscored::HostError => ("x-session-risk-unscored", "host_error"),
-    }
-}
-
 /// The names of what contributes, strongest first, separated by commas.
 pub fn reasons(contributions: &Contributions) -> String {
     let mut names = String::new();
@@ -184,11 +179,6 @@ pub fn local_reply(
     Some(reply(action, seconds, caller, step_up))
 }
 
-/// The reply when nothing could be decided and the failure mode says to refuse.
-pub fn failure_reply(protocol: Protocol<'_>) -> LocalReply {
-    worded(&UNAVAILABLE, vec![("retry-after", "1".to_owned())], "", protocol)
-}
-
 /// The reply to an MCP call whose headers contradict its body (MCP 2026-07-28: 400, code -32020).
 pub fn mismatch_reply(id: Option<&str>) -> LocalReply {
     worded(&MISMATCH, Vec::new(), "", Protocol::Mcp(id))
@@ -209,15 +199,6 @@ struct Words<'a> {
     detail: &'a str,
 }
 
-const UNAVAILABLE: Words<'static> = Words {
-    status: 503,
-    grpc: "14",
-    code: 50_301,
-    details: "session_risk_unavailable",
-    name: "unavailable",
-    title: "Session cannot be assessed",
-    detail: "The gateway could not assess this session. Try again shortly.",
-};
 const MISMATCH: Words<'static> = Words {
     status: 400,
     grpc: "3",
@@ -276,7 +257,7 @@ const DENY: Words<'static> = Words {
 fn reply(action: Action, seconds: u64, caller: Caller<'_>, step_up: &StepUp) -> LocalReply {
     let protocol = caller.protocol;
     let challenged = |value| vec![("www-authenticate", value)];
-    let mut reply = match action {
+    let reply = match action {
         Action::StepUp => {
             let mut reply = worded(&STEP_UP, challenged(challenge(caller, step_up)), "", protocol);
             // RFC 6750 section 3.1: a scope that is too small is forbidden, not unauthenticated.
@@ -305,7 +286,12 @@ fn reply(action: Action, seconds: u64, caller: Caller<'_>, step_up: &StepUp) -> 
         }
         Action::Allow | Action::Deny => worded(&DENY, Vec::new(), "", protocol),
     };
-    // Only these two are for the person to answer, and only where the page is asked for, not what it loads.
+    redirected(reply, protocol, step_up)
+}
+
+/// Where a person must authenticate, the browser is sent there: only by a 401, and only where the page is asked for, not
+/// what it loads.
+fn redirected(mut reply: LocalReply, protocol: Protocol<'_>, step_up: &StepUp) -> LocalReply {
     if let (Protocol::Browser(path), Some(template), 401) = (protocol, &step_up.redirect, reply.status) {
         reply.status = 302;
         reply.headers = vec![("location", location(template, path)), ("cache-control", "no-store".to_owned())];

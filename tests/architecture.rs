@@ -40,7 +40,7 @@ const FLOW: &[(&str, &[&str])] = &[
     (
         "filter",
         &[
-            "admin", "time", "facts", "policy", "engine", "metrics", "response", "audit", "config", "intake", "host",
+            "admin", "time", "facts", "policy", "engine", "metrics", "config", "response", "audit", "intake", "host",
             "root",
         ],
     ),

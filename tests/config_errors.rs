@@ -370,6 +370,28 @@ fn a_patch_merges_objects_and_replaces_the_rest() {
 }
 
 #[test]
+fn failures_are_a_word_for_all_or_one_for_each_cause() {
+    says(r#""on_failure": "denny""#, &["on_failure: unknown word `denny`, did you mean `deny`?"]);
+    says(r#""on_failure": 1"#, &["on_failure: expected a word, found `1`"]);
+    says(
+        r#""on_failure": {"no_session": "maybe", "timeout": "deny"}"#,
+        &[
+            "on_failure.timeout: unknown field, expected one of `host_error`, `table_error`, `no_session`, `malformed`, \
+             `body_missing`",
+            "on_failure.no_session: unknown word `maybe`, expected one of `allow`, `deny`",
+        ],
+    );
+    let of = |text: &str| {
+        let refused = accepted(&format!(r#""on_failure": {text}"#)).refused;
+        [refused.host_error, refused.table_error, refused.no_session, refused.malformed, refused.body_missing]
+    };
+    assert_eq!(of(r#""allow""#), [false; 5]);
+    assert_eq!(of(r#""deny""#), [true, true, false, false, false]);
+    assert_eq!(of(r#"{"no_session": "deny", "host_error": "allow"}"#), [false, false, true, false, false]);
+    assert_eq!(of(r#"{"malformed": "deny", "body_missing": "deny"}"#), [false, false, false, true, true]);
+}
+
+#[test]
 fn tools_and_tables_are_bounded() {
     let many: Vec<String> = (0..257).map(|n| format!(r#"{{"name": "{n}", "access": "read"}}"#)).collect();
     says(&format!(r#""tools": [{}]"#, many.join(",")), &["tools: at most 256 tools, found 257"]);

@@ -6,8 +6,9 @@ use session_risk::{
     config::Config,
     engine::Assessment,
     facts::Access,
+    metrics::Unscored,
     policy::{Action, Decision},
-    response::{Caller, LocalReply, Protocol, StepUp, failure_reply, local_reply, mismatch_reply},
+    response::{Caller, LocalReply, Protocol, StepUp, failure_reply, local_reply, mismatch_reply, unscored_reply},
     score::{Contributions, Level, Score},
     session::Session,
     signal::Signals,
@@ -66,6 +67,15 @@ fn table() -> String {
         let reply = failure_reply(with.protocol);
         if caller == "HTTP" || reply != failure_reply(Protocol::Http) {
             table.push_str(&row("cannot be assessed, `on_failure: deny`", caller, &reply));
+        }
+    }
+    for (cause, word) in [(Unscored::NoSession, "no_session"), (Unscored::Malformed, "malformed")] {
+        let plain = unscored_reply(cause, Protocol::Http, &step_up());
+        for (caller, with) in CALLERS {
+            let reply = unscored_reply(cause, with.protocol, &step_up());
+            if caller == "HTTP" || reply != plain {
+                table.push_str(&row(&format!("none, `on_failure: {word}: deny`"), caller, &reply));
+            }
         }
     }
     table.push_str(&row("MCP headers contradict the body", "MCP", &mismatch_reply(Some("7"))));

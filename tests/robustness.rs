@@ -93,7 +93,7 @@ fn a_token_too_long_to_digest_is_no_session_and_passes() {
     let token = [b"Bearer ".to_vec(), vec![b'a'; 1 << 20]].concat();
     let exchange = gateway.request(0, Request::get("/").header("authorization", token));
     assert!(exchange.is_forwarded());
-    assert_eq!(gateway.counter("session_risk.unscored.cause.no_session"), 1);
+    assert_eq!(gateway.counter("session_risk.unscored.cause.malformed"), 1);
     assert_eq!(gateway.counter("session_risk.malformed"), 1);
 }
 
@@ -171,13 +171,38 @@ fn a_table_that_cannot_be_read_is_counted_and_follows_the_failure_mode() {
     let mut gateway = start(Profile::Envoy, 1);
     gateway.fail("proxy_get_shared_data", When::Every, 10);
     let exchange = gateway.request(0, keyed("k").header("x-session-risk-score", "0"));
-    assert_eq!(exchange.upstream_header("x-session-risk-unscored").as_deref(), Some("host_error"));
+    assert_eq!(exchange.upstream_header("x-session-risk-unscored").as_deref(), Some("table_error"));
     assert_eq!(exchange.upstream_header("x-session-risk-score"), None);
-    assert_eq!(gateway.counter("session_risk.unscored.cause.host_error"), 1);
+    assert_eq!(gateway.counter("session_risk.unscored.cause.table_error"), 1);
     let strict = CONFIGURATION.replacen('{', "{\"on_failure\": \"deny\",", 1);
     let mut gateway = Gateway::start(Profile::Envoy, module(), strict.as_bytes(), 1).unwrap();
     gateway.fail("proxy_get_shared_data", When::Every, 10);
     assert_eq!(gateway.request(0, keyed("k")).local_reply().status, 503);
+    let shadow = strict.replacen('{', "{\"mode\": \"shadow\",", 1);
+    gateway.reconfigure(shadow.as_bytes()).unwrap();
+    let exchange = gateway.request(0, keyed("k"));
+    assert_eq!(
+        exchange.upstream_header("x-session-risk-unscored").as_deref(),
+        Some("table_error"),
+        "shadow refuses none"
+    );
+}
+
+#[test]
+fn each_cause_has_its_own_failure_mode() {
+    let with = |causes: &str| CONFIGURATION.replacen('{', &format!("{{\"on_failure\": {causes},"), 1);
+    for (call, status, cause) in
+        [("proxy_get_header_map_pairs", 10, "host_error"), ("proxy_get_shared_data", 10, "table_error")]
+    {
+        for denied in ["host_error", "table_error", "no_session", "malformed", "body_missing"] {
+            let text = with(&format!("{{\"{denied}\": \"deny\"}}"));
+            let mut gateway = Gateway::start(Profile::Envoy, module(), text.as_bytes(), 1).unwrap();
+            gateway.fail(call, When::Every, status);
+            let exchange = gateway.request(0, keyed("k"));
+            assert_eq!(exchange.is_forwarded(), denied != cause, "{cause} where {denied} is denied");
+            assert_eq!(gateway.counter(&format!("session_risk.unscored.cause.{cause}")), 1, "{cause}");
+        }
+    }
 }
 
 #[test]
@@ -253,6 +278,30 @@ fn a_body_that_never_comes_delays_a_call_and_does_not_hang_it() {
     assert!(exchange.is_forwarded(), "{:?}", exchange.outcome);
     assert_eq!(gateway.counter("session_risk.mcp.body_timeout"), 1);
     assert!(gateway.logs().iter().any(|log| log.text.contains("allow_on_headers_stop_iteration")));
+}
+
+#[test]
+fn a_call_whose_body_never_comes_is_refused_where_that_is_asked_for() {
+    let options = || Options { headers_stop_iteration: false, ..Options::default() };
+    for (mode, refused) in [("enforce", true), ("shadow", false)] {
+        let head = format!("{{\"mode\": \"{mode}\", \"on_failure\": {{\"body_missing\": \"deny\"}},");
+        let text = CONFIGURATION.replacen('{', &head, 1);
+        let mut gateway = Gateway::start_with(Profile::Envoy, module(), text.as_bytes(), options()).unwrap();
+        let stream = gateway.open(0, Request::post("/mcp", "{}").header("x-api-key", "k"));
+        gateway.advance(10_000);
+        gateway.tick(0).unwrap();
+        if !refused {
+            gateway.respond(stream, Response::new(200));
+        }
+        let exchange = gateway.close(stream);
+        assert_eq!(exchange.is_forwarded(), !refused, "{mode}: {:?}", exchange.outcome);
+        assert_eq!(gateway.counter("session_risk.mcp.body_timeout"), 1);
+        if refused {
+            let reply = exchange.local_reply();
+            let body = String::from_utf8_lossy(&reply.body).into_owned();
+            assert!(reply.status == 503 && body.contains("\"code\":50301"), "{body}");
+        }
+    }
 }
 
 #[test]

@@ -100,7 +100,8 @@ impl Traffic {
         command.args(["-t1", "-c16", &format!("-d{seconds}s"), "-s"]).arg(self.directory.join("sessions.lua"));
         command.arg(format!("http://127.0.0.1:{}/", site.envoy.port)).arg("--");
         command.arg(self.directory.join("head")).arg(self.directory.join("tail"));
-        command.arg(self.setting.sessions.to_string());
+        let sessions = u64::from(self.setting.sessions);
+        command.arg(sessions.to_string()).arg((site.sent.get() % sessions).to_string());
         let output = output(&mut command)?;
         let number = |name: &str| -> Result<f64, String> {
             let found = output.split([' ', '\n']).find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
@@ -111,7 +112,10 @@ impl Traffic {
             let name = site.variant.name();
             return Err(format!("{name}: {refused} requests were refused and {broken} broken, so nothing is compared"));
         }
-        Ok(Run { requests: number("requests")?, seconds: number("microseconds")? / 1e6, ..Run::default() })
+        let requests = number("requests")?;
+        // The next run goes on with the sessions behind.
+        site.sent.set(site.sent.get() + requests as u64);
+        Ok(Run { requests, seconds: number("microseconds")? / 1e6, ..Run::default() })
     }
 
     fn h2load(&self, site: &Site, seconds: u32) -> Command {

@@ -1,6 +1,6 @@
 -- wrk's requests: session after session, told by six digits in the token's payload. The digits lie where base64 turns
 -- three of them into four letters, so a request is put together from pieces that are made once.
--- Arguments: file with the request's head up to the digits, file with the rest, number of sessions.
+-- Arguments: file with the request's head up to the digits, file with the rest, number of sessions, the first one.
 local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 local digits, head, tail, sessions, last = {}, "", "", 1, -1
 
@@ -25,6 +25,7 @@ end
 
 function init(args)
   head, tail, sessions = content(args[1]), content(args[2]), tonumber(args[3])
+  last = tonumber(args[4]) - 1
   for number = 0, 999 do digits[number] = letters(number) end
 end
 

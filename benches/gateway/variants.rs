@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use std::{
+    cell::Cell,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -92,6 +93,8 @@ pub(crate) struct Site {
     pub(crate) authorizer: Option<Authorizer>,
     /// From the start of the process until it serves.
     pub(crate) ready: Duration,
+    /// Requests sent by wrk so far.
+    pub(crate) sent: Cell<u64>,
 }
 
 impl Site {
@@ -111,7 +114,10 @@ impl Site {
             let text = bootstrap(ports, &filter, authorizer.as_ref().map(|authorizer| authorizer.port));
             let started = Instant::now();
             match Envoy::with_bootstrap(&text, workers, &directory, &workshop.envoy, ports) {
-                Ok(envoy) => return Ok(Self { variant, envoy, authorizer, ready: started.elapsed() }),
+                Ok(envoy) => {
+                    let (ready, sent) = (started.elapsed(), Cell::new(0));
+                    return Ok(Self { variant, envoy, authorizer, ready, sent });
+                }
                 Err(error) if error.contains("Address already in use") && tries < 3 => tries += 1,
                 Err(error) => return Err(format!("{}: {error}", variant.name())),
             }

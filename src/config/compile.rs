@@ -105,7 +105,7 @@ impl<'a> Compiler<'a> {
                 geometry: geometry?,
                 idle: Span::from_minutes(raw.table.idle_minutes.0),
             },
-            on_failure: raw.on_failure,
+            refused: raw.on_failure.compiled(),
             log_fields: raw.log_fields,
             overrides: Vec::new(),
             names: std::mem::take(&mut self.names),

@@ -2,8 +2,8 @@
 
 use super::read::{choice, ranged, section, worded, words};
 use super::{
-    OnFailure,
     answers::{RawAdmin, RawStepUp},
+    failure::{RawCauses, RawOnFailure},
     overrides::RawOverride,
 };
 use crate::{
@@ -66,8 +66,9 @@ section! {
         admin: Option<RawAdmin> = None,
         /// Where sessions are kept.
         table: RawTable = RawTable::default(),
-        /// What happens to a request whose session cannot be read: `allow` forwards it unscored, `deny` answers 503.
-        on_failure: OnFailure = OnFailure::Allow,
+        /// What happens to a request that cannot be scored, by cause; shadow refuses none. `"deny"` is short for `deny` at
+        /// `host_error` and `table_error`.
+        on_failure: RawOnFailure = RawOnFailure(RawCauses::default()),
         /// Publish what an access log needs so that `session-risk replay` can read it: subject, actor, binding, scope, MCP
         /// call and others, as filter state in digests and bounded words. Each costs a host call a request.
         log_fields: bool = false,
@@ -343,7 +344,6 @@ words! { Tier { Tier::Public => "public", Tier::Standard => "standard", Tier::Se
 words! { Access { Access::Read => "read", Access::Write => "write", Access::Export => "export", Access::Admin => "admin", } }
 words! { Level { Level::Low => "low", Level::Elevated => "elevated", Level::High => "high", Level::Critical => "critical", } }
 words! { Posture { Posture::Compliant => "compliant", Posture::NotCompliant => "not_compliant", Posture::Unknown => "unknown", } }
-words! { OnFailure { OnFailure::Allow => "allow", OnFailure::Deny => "deny", } }
 words! { super::SourceWord {
     super::SourceWord::Claims => "claims",
     super::SourceWord::Bearer => "bearer",

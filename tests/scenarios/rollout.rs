@@ -1,10 +1,11 @@
-//! Scenarios of rollout: rules limited to hosts, overrides for hosts and paths. What the rules themselves do is the other scenarios' business.
+//! Scenarios of rollout: rules limited to hosts, overrides for hosts and paths,
+//! requests without a session. What the rules themselves do is the other scenarios' business.
 
 use super::{Expected, Scenario, Story};
 use serde_json::json;
 
 pub fn all() -> Vec<Scenario> {
-    vec![rule_of_hosts(), odd_hosts(), overrides(), overrides_of_calls()]
+    vec![rule_of_hosts(), odd_hosts(), overrides(), overrides_of_calls(), nobody_is_refused(), nobody_is_noted()]
 }
 
 fn rule_of_hosts() -> Scenario {
@@ -98,5 +99,58 @@ fn overrides_of_calls() -> Scenario {
         |tool: &str| json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": tool}}).to_string();
     story.step("POST", "/tools", call("get_one"), Some(refused));
     story.step("POST", "/tools", call("export_all"), Some(super::allow()));
+    story.told()
+}
+
+fn nobody_is_refused() -> Scenario {
+    let mut story = Story::new(
+        "a request without a session can be refused, in the words of each caller, but for public ones",
+        json!({
+            "on_failure": {"no_session": "deny", "malformed": "deny"},
+            "step_up": {
+                "redirect": "https://login.example/?to={path}",
+                "mcp": {"scope": "tools", "resource_metadata": "https://mcp.example/meta"},
+            },
+        }),
+    );
+    let told = |status, action, challenge: &str, says| Expected {
+        status: Some(status),
+        action: Some(action),
+        headers: vec![("www-authenticate", challenge.to_owned())],
+        says,
+        ..Expected::default()
+    };
+    let plain = told(401, "no_session", "Bearer realm=\"session-risk\"", vec!["urn:session-risk:no_session"]);
+    story.home().step("GET", "/orders/1", String::new(), Some(plain.clone()));
+    story.step("POST", "/login", String::new(), Some(Expected::default()));
+    let call = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/list"}).to_string();
+    let challenge = "Bearer realm=\"session-risk\", resource_metadata=\"https://mcp.example/meta\"";
+    story.step("POST", "/mcp", call, Some(told(401, "no_session", challenge, vec!["\"id\":7", "40103"])));
+    story.with("content-type", "application/grpc");
+    let grpc = told(200, "no_session", "Bearer realm=\"session-risk\"", vec!["16"]);
+    story.step("POST", "/shop.Orders/Get", String::new(), Some(grpc));
+    story.without("content-type").with("accept", "text/html");
+    let sent = Expected {
+        headers: vec![("location", "https://login.example/?to=%2Forders%2F1".to_owned())],
+        ..told(302, "no_session", "", vec![])
+    };
+    story.step("GET", "/orders/1", String::new(), Some(sent));
+    story.without("accept").with("x-jwt-payload", "!!!");
+    let malformed = "Bearer realm=\"session-risk\", error=\"invalid_token\"";
+    story.step("GET", "/orders/1", String::new(), Some(told(401, "malformed", malformed, vec!["cannot be read"])));
+    story.step("GET", "/login", String::new(), Some(Expected::default()));
+    story.with("x-api-key", "nobody").allowed(1, "GET", "/orders/1");
+    story.told()
+}
+
+fn nobody_is_noted() -> Scenario {
+    let mut story = Story::new(
+        "in shadow nobody is refused, and what is malformed is another cause than nothing",
+        json!({"mode": "shadow", "on_failure": {"no_session": "deny", "malformed": "deny"},
+               "overrides": [{"path": ["/strict/**"], "config": {"mode": "enforce", "on_failure": {"malformed": null}}}]}),
+    );
+    story.home().step("GET", "/orders/1", String::new(), Some(Expected::default()));
+    story.refused("GET", "/strict/1", (401, "no_session"), &["Bearer realm"]);
+    story.with("x-jwt-payload", "!!!").step("GET", "/strict/1", String::new(), Some(Expected::default()));
     story.told()
 }
