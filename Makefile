@@ -11,7 +11,7 @@ WASM_BINDGEN := 0.2.125
 NODE := 22.20.0
 ENVOYS := 1.40.0 1.36.2
 
-.PHONY: help wasm cli demo up test check unit envoy node bench bench-gateway cost cost-record schema vectors clean rust
+.PHONY: help wasm cli demo up test test-clients check unit envoy node bench bench-gateway cost cost-record schema vectors clean rust
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 15
@@ -37,7 +37,7 @@ up: wasm ## the same gateway, left running for curl
 	cargo build --quiet --features demo --bin session-risk-demo
 	$(DEMO) up
 
-test: check unit node envoy ## everything that must hold
+test: check unit node envoy test-clients ## everything that must hold
 
 check: rust ## format and lints
 	cargo fmt --check
@@ -52,6 +52,11 @@ envoy: wasm ## end to end on the newest and the oldest Envoy
 	  envoy=$$(tests/find-envoy $$version) || exit 1; \
 	  ENVOY=$$envoy cargo test --features demo --test envoy -- --test-threads 2 || exit 1; \
 	done
+
+test-clients: wasm ## clients that nobody here wrote (MCP, Azure, gRPC; from PyPI) meet every refusal in Envoy
+	tests/clients/setup > /dev/null
+	envoy=$$(tests/find-envoy $(firstword $(ENVOYS))) || exit 1; \
+	  ENVOY=$$envoy cargo test --features demo --test envoy -- --ignored --nocapture clients
 
 node: rust $(TOOLS)/bin/wasm-bindgen-test-runner ## the core on wasm32-unknown-unknown in Node: same vectors, same bytes
 	rustup target list --installed | grep -q wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown

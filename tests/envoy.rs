@@ -5,6 +5,8 @@
 #[path = "demo/cases.rs"]
 #[allow(dead_code)]
 mod cases;
+#[path = "envoy/clients.rs"]
+mod clients;
 #[path = "envoy/enforcement.rs"]
 mod enforcement;
 mod gateway;

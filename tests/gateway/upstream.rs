@@ -31,7 +31,7 @@ pub struct Upstream {
 
 impl Upstream {
     /// Starts on a free loopback port. A request's `x-upstream-status`, `x-upstream-bytes` and
-    /// `x-upstream-report` say how to answer it.
+    /// `x-upstream-report` say how to answer it, `x-upstream-mcp` that a call is answered as an MCP server does.
     pub fn start() -> Result<Self, String> {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&seen);
@@ -66,7 +66,31 @@ fn answer(message: Message, notes: &Mutex<Vec<Seen>>) -> Answer {
     let padding = "x".repeat(number("x-upstream-bytes").unwrap_or(0));
     let map: Map<String, Value> =
         seen.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    if let Some(body) = seen.header("x-upstream-mcp").and_then(|_| mcp(&seen.body)) {
+        let status = if body.is_empty() { 202 } else { 200 };
+        return Answer { status, content_type: "application/json", report, body };
+    }
     let echo = json!({"method": seen.method, "path": seen.path, "headers": map, "padding": padding});
     notes.lock().expect("no thread panicked").push(seen);
     Answer { status, content_type: "application/json", report, body: format!("{echo:#}\n") }
+}
+
+/// What the smallest MCP server answers to a call: every tool says its name. Empty for what is not answered.
+fn mcp(body: &[u8]) -> Option<String> {
+    let call: Value = serde_json::from_slice(body).ok()?;
+    let params = call.get("params").cloned().unwrap_or_default();
+    let result = match call.get("method")?.as_str()? {
+        "initialize" => json!({
+            "protocolVersion": params.get("protocolVersion"),
+            "capabilities": { "tools": {} },
+            "serverInfo": { "name": "upstream", "version": "1" },
+        }),
+        "tools/list" => json!({ "tools": [] }),
+        "tools/call" => {
+            let text = format!("answered {}", params.get("name").and_then(Value::as_str).unwrap_or_default());
+            json!({ "content": [{ "type": "text", "text": text }] })
+        }
+        _ => return Some(String::new()),
+    };
+    Some(json!({ "jsonrpc": "2.0", "id": call.get("id"), "result": result }).to_string())
 }
