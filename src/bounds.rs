@@ -12,6 +12,8 @@ pub const NETWORKS: usize = 4;
 pub const CLIENTS: usize = 2;
 /// Lines of the evidence ledger.
 pub const LEDGER_LINES: usize = 8;
+/// Signals of one request that are kept whole; it is copied about with each assessment.
+pub const SIGNALS: usize = 16;
 /// Categories of the action mix.
 pub const MIX_CATEGORIES: usize = 6;
 /// Bytes of the bitmap that remembers which targets were touched.

@@ -152,7 +152,8 @@ impl Root {
 
     /// Runs a change against the table. An update that loses every try waits for the next tick; its result holds.
     pub fn keep(&mut self, host: &mut dyn Host, work: &Work) -> Kept {
-        let (kept, conflict) = self.run(host, work);
+        let mut kept = Kept::Failed;
+        let conflict = self.run(host, work, &mut kept);
         if conflict {
             if self.waiting.len() < PENDING_UPDATES {
                 self.waiting.push_back(*work);
@@ -168,7 +169,7 @@ impl Root {
     pub fn tick(&mut self, host: &mut dyn Host) {
         for _ in 0..self.waiting.len() {
             let Some(work) = self.waiting.pop_front() else { return };
-            if self.run(host, &work).1 {
+            if self.run(host, &work, &mut Kept::Failed) {
                 self.waiting.push_back(work);
             }
         }
@@ -234,11 +235,12 @@ impl Root {
         }
     }
 
-    fn run(&mut self, host: &mut dyn Host, work: &Work) -> (Kept, bool) {
+    /// Runs a change and says in `kept` what came of it; true when it lost every try. What came of it is large, so it is
+    /// written where it is wanted, not handed on from function to function.
+    fn run(&mut self, host: &mut dyn Host, work: &Work, kept: &mut Kept) -> bool {
         let engine = &self.config.of(work.config()).engine;
         let settings = &self.config.table;
         let (key, now) = work.about();
-        let mut kept = Kept::Failed;
         let mut broken = 0;
         let mut step = |body: Option<&[u8; SESSION_BYTES]>| {
             let known = body.and_then(|body| match codec::decode(body) {
@@ -255,29 +257,29 @@ impl Root {
                     let admitted = known.is_some() || facts.verified;
                     let level = known.as_ref().map_or(Level::Low, |session| session.standing.level);
                     let assessment = engine.assess(facts, known);
-                    kept = Kept::Assessed(assessment, Before { admitted, level });
+                    *kept = Kept::Assessed(assessment, Before { admitted, level });
                     if admitted { Step::Write(codec::encode(&assessment.session)) } else { Step::Keep }
                 }
                 Work::Admit(facts, outcome, now) => {
                     let mut session = engine.assess(facts, known).session;
-                    kept = Kept::Observed(engine.observe(facts, outcome, &mut session, *now));
+                    *kept = Kept::Observed(engine.observe(facts, outcome, &mut session, *now));
                     Step::Write(codec::encode(&session))
                 }
                 Work::Observe(facts, outcome, now) => {
-                    kept = Kept::Observed(Signals::default());
+                    *kept = Kept::Observed(Signals::default());
                     let Some(mut session) = known else { return Step::Keep };
-                    kept = Kept::Observed(engine.observe(facts, outcome, &mut session, *now));
+                    *kept = Kept::Observed(engine.observe(facts, outcome, &mut session, *now));
                     Step::Write(codec::encode(&session))
                 }
                 Work::Order(_, order, now) => {
                     let mut session = known;
                     let (Some(session), Some(order)) = (&mut session, order) else {
-                        kept = Kept::Found(session);
+                        *kept = Kept::Found(session);
                         return Step::Keep;
                     };
                     // A clock that went backwards must not date an order before what it ends.
                     session.obey(*order, (*now).max(session.seen));
-                    kept = Kept::Found(Some(*session));
+                    *kept = Kept::Found(Some(*session));
                     Step::Write(codec::encode(session))
                 }
             }
@@ -290,10 +292,13 @@ impl Root {
         };
         let update = match updated {
             Ok(update) => update,
-            Err(_) => return (Kept::Failed, false),
+            Err(_) => {
+                *kept = Kept::Failed;
+                return false;
+            }
         };
         count(host, &update, broken);
-        (kept, update.conflict)
+        update.conflict
     }
 }
 

@@ -16,6 +16,7 @@ pub mod travel;
 
 use crate::{
     baseline::Baseline,
+    bounds::SIGNALS,
     facts::{
         Actor, Binding, Country, Facts,
         device::{Posture, UserAgent},
@@ -243,16 +244,18 @@ pub struct Signal {
     pub change: Change,
 }
 
-/// The signals of one request: at most one a kind, in the order they were raised.
+/// The signals of one request, the heaviest [`SIGNALS`] of them: at most one a kind, in the order they were raised.
 #[derive(Clone, Copy, Debug)]
 pub struct Signals {
-    items: [Option<Signal>; CATALOGUE.len()],
+    items: [Option<Signal>; SIGNALS],
     len: usize,
+    /// One bit a kind raised, also where its signal had to make room.
+    mask: u32,
 }
 
 impl Default for Signals {
     fn default() -> Self {
-        Self { items: [None; CATALOGUE.len()], len: 0 }
+        Self { items: [None; SIGNALS], len: 0, mask: 0 }
     }
 }
 
@@ -262,9 +265,18 @@ impl Signals {
         if signal.weight == Decibans::ZERO {
             return;
         }
+        self.mask |= signal.kind.bit();
         if let Some(slot) = self.items.get_mut(self.len) {
             *slot = Some(signal);
             self.len = self.len.saturating_add(1);
+            return;
+        }
+        // Many kinds exclude each other, so this is hard to come by. The ledger would drop the lightest too.
+        let weight = |slot: &Option<Signal>| slot.map_or(Decibans::ZERO, |signal| signal.weight);
+        if let Some(lightest) = self.items.iter_mut().min_by_key(|slot| weight(slot))
+            && weight(lightest) < signal.weight
+        {
+            *lightest = Some(signal);
         }
     }
 
@@ -280,7 +292,7 @@ impl Signals {
 
     /// One bit a kind raised, bit `n` for the kind with number `n`.
     pub fn mask(&self) -> u32 {
-        self.iter().fold(0, |mask, signal| mask | signal.kind.bit())
+        self.mask
     }
 }
 

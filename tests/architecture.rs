@@ -13,7 +13,7 @@ const FLOW: &[(&str, &[&str])] = &[
     ("bounds", &[]),
     ("facts", &["time", "bounds"]),
     ("baseline", &["time", "bounds", "facts"]),
-    ("signal", &["time", "facts", "baseline"]),
+    ("signal", &["time", "bounds", "facts", "baseline"]),
     ("evidence", &["time", "bounds", "signal"]),
     ("score", &["time", "bounds", "signal", "evidence"]),
     ("policy", &["time", "facts", "signal", "score"]),

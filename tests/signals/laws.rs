@@ -5,10 +5,11 @@ use crate::arbitrary::facts_at;
 use crate::story::{Heard, Step, at, engine, network, object, past, tell};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use session_risk::bounds::SIGNALS;
 use session_risk::config::Config;
 use session_risk::facts::{Access, Actor, Binding, Facts, NetworkKind, Outcome};
 use session_risk::score::Score;
-use session_risk::signal::{Decibans, Kind};
+use session_risk::signal::{CATALOGUE, Change, Decibans, Kind, Signal, Signals};
 use session_risk::time::{Span, Timestamp};
 use std::collections::BTreeMap;
 
@@ -180,4 +181,20 @@ proptest! {
         // It counts from the next request on.
         prop_assert_eq!(heard[0].session.evidence.line(Kind::Reported).map(|line| line.strength), expected);
     }
+}
+
+#[test]
+fn more_signals_than_are_kept_whole_leave_the_heaviest_and_none_is_forgotten() {
+    let mut signals = Signals::default();
+    for (number, row) in CATALOGUE.iter().enumerate() {
+        // Light and heavy in turns, so that neither the first nor the last are the heaviest.
+        let weight = Decibans::points(if number % 2 == 0 { 1 } else { 10 + u8::try_from(number).unwrap() });
+        signals.raise(Signal { kind: row.kind, weight, change: Change::None });
+    }
+    let mut kept: Vec<Decibans> = signals.iter().map(|signal| signal.weight).collect();
+    kept.sort();
+    assert_eq!(kept.len(), SIGNALS);
+    let heavy = CATALOGUE.len() / 2;
+    assert!(heavy < SIGNALS && kept[SIGNALS - heavy] >= Decibans::points(10) && kept[0] == Decibans::points(1));
+    assert_eq!(signals.mask(), CATALOGUE.iter().fold(0, |mask, row| mask | row.kind.bit()));
 }
