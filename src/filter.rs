@@ -94,15 +94,18 @@ impl Stream {
         }
         let id = intake::choose(whole, &headers);
         let config = root.config_of(id);
-        let headers = if id == ConfigId::default() { headers } else { config.names.pick(pairs(&blob)) };
-        let target = Target::find(config, &headers);
-        if target.calls() && config.mcp.read_body && !end_of_stream {
-            drop(headers);
+        let calls = if id == ConfigId::default() {
+            Target::find(config, &headers).calls()
+        } else {
+            Target::find(config, &config.names.pick(pairs(&blob))).calls()
+        };
+        drop(headers);
+        if calls && config.mcp.read_body && !end_of_stream {
             let since = host.now();
             let flow = if root.holds_headers() { Flow::Pause } else { Flow::Continue };
             return (Self::AwaitingBody { headers: blob, since, config: id }, flow);
         }
-        if !target.calls() {
+        if !calls {
             return decide(root, host, &blob, id, None);
         }
         // What a filter in front has read counts more than what the client says of itself.
@@ -261,7 +264,7 @@ fn decide(root: &mut Root, host: &mut dyn Host, blob: &[u8], id: ConfigId, call:
     if intake.malformed {
         host.apply(Effect::Count(Counter::Malformed, 1));
     }
-    let Some(facts) = intake.facts else {
+    let Some(mut facts) = intake.facts else {
         let cause = if intake.malformed { Unscored::Malformed } else { Unscored::NoSession };
         // People come back over public requests, which cannot have a session yet.
         if target.tier(config) == Tier::Public {
@@ -270,7 +273,7 @@ fn decide(root: &mut Root, host: &mut dyn Host, blob: &[u8], id: ConfigId, call:
         }
         return unscored(root, host, id, cause, (blob, call.as_ref()));
     };
-    let facts = Facts { config: id, ..facts };
+    facts.config = id;
     for (name, value) in &intake.log {
         host.apply(Effect::FilterState(name, value));
     }
