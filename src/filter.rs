@@ -282,7 +282,7 @@ fn decide(root: &mut Root, host: &mut dyn Host, request: &Request<'_>, call: Opt
     if intake.malformed {
         host.apply(Effect::Count(Counter::Malformed, 1));
     }
-    let Some(facts) = intake.facts else {
+    let Some(mut facts) = intake.facts else {
         let cause = if intake.malformed { Unscored::Malformed } else { Unscored::NoSession };
         // People come back over public requests, which cannot have a session yet.
         if target.tier(config) == Tier::Public {
@@ -291,7 +291,7 @@ fn decide(root: &mut Root, host: &mut dyn Host, request: &Request<'_>, call: Opt
         }
         return unscored(root, host, id, cause, (blob, call.as_ref()));
     };
-    let facts = Facts { config: id, ..facts };
+    facts.config = id;
     for (name, value) in &intake.log {
         host.apply(Effect::FilterState(name, value));
     }

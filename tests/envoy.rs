@@ -15,6 +15,8 @@ mod gateway;
 mod outcome;
 #[path = "envoy/replayed.rs"]
 mod replayed;
+#[path = "envoy/rollout.rs"]
+mod rollout;
 #[allow(dead_code)]
 #[path = "scenarios/table.rs"]
 mod table;
