@@ -47,6 +47,10 @@ pub const SCORE_MAX: u8 = 100;
 pub const LEVEL_MARGIN: u8 = 5;
 /// How long a level is held before it may fall, in seconds.
 pub const LEVEL_HOLD_SECONDS: u32 = 300;
+/// Relapses that are counted; with the last one a level is held for 80 minutes.
+pub const RELAPSES: u8 = 5;
+/// A whole week at `low` takes one relapse off.
+pub const RELAPSE_HEALS_SECONDS: u32 = 7 * 24 * 3600;
 
 /// User-Agents, and TLS fingerprints, that one worker keeps read.
 pub const CACHED_TEXTS: usize = 256;

@@ -4,8 +4,8 @@
 use crate::{
     facts::{Facts, Outcome, Tier, device::Posture},
     policy::{self, Action, Decision, Mode, Question, Rule},
-    score::{Contributions, Level, Score, Thresholds},
-    session::{Sanction, Session},
+    score::{Contributions, Level, Score, Thresholds, heal, relapsed},
+    session::{Sanction, Session, Standing},
     signal::{self, Group, Kind, Limits, Scene, Signals, Weights},
     time::{Span, Timestamp},
 };
@@ -51,6 +51,7 @@ impl Engine {
         // A clock that went backwards must not make evidence younger than it is.
         let now = facts.now.max(session.seen);
         session.actor = facts.actor;
+        let before = session.standing.level;
         self.take_authentication(&mut session, facts, now);
         end_suspension(&mut session, now);
 
@@ -65,12 +66,14 @@ impl Engine {
             session.evidence.clear(|line| line.kind == Kind::PostureStale);
         }
         if session.baseline.posture == Some(Posture::Compliant) {
-            session.restore_posture();
+            session.restore_posture(now);
         }
 
         let score = Score::of(&session.evidence, now);
         let standing = &mut session.standing;
-        (standing.level, standing.level_since) = self.thresholds.next(score, standing.level, standing.level_since, now);
+        let (held, since) = (standing.level, standing.level_since);
+        (standing.level, standing.level_since) = self.thresholds.next(score, held, since, standing.relapses, now);
+        count_relapse(standing, before, now);
         let level = standing.level;
         let contributions = Contributions::of(&session.evidence, &signals, now);
         let decision = self.decide(facts, &session, &signals, score, now);
@@ -128,7 +131,7 @@ impl Engine {
         if auth_time > standing.auth_time {
             standing.auth_time = auth_time;
             // The level is held for a while against flapping; an answer is no flapping.
-            standing.level = Level::Low;
+            standing.lower(now);
             session.answer();
         }
     }
@@ -149,6 +152,16 @@ impl Engine {
     }
 }
 
+/// Counts a rise to `high` or above from below. An answer or a served suspension lowers the level for a moment only when
+/// the rest of the evidence lifts it again: that is no relapse, so `before` is the level with which the request came.
+fn count_relapse(standing: &mut Standing, before: Level, now: Timestamp) {
+    if before < Level::High && standing.level >= Level::High {
+        standing.relapses = relapsed(standing.relapses);
+    } else if standing.level == Level::Low && before == Level::Low {
+        (standing.level_since, standing.relapses) = heal(standing.level_since, standing.relapses, now);
+    }
+}
+
 /// The date of evidence raised `now`. An authentication answers everything up to its second, but not what its own request
 /// and those after it show.
 fn dated(session: &Session, now: Timestamp) -> Timestamp {
@@ -165,7 +178,7 @@ fn end_suspension(session: &mut Session, now: Timestamp) {
         session.evidence.clear(|line| line.kind.row().group == Group::Behaviour);
         session.baseline.export_sum = 0;
         session.baseline.target_sum = 0;
-        session.standing.level = Level::Low;
+        session.standing.lower(now);
     }
 }
 

@@ -2,7 +2,7 @@
 //! What to do about it is policy's business.
 
 use crate::{
-    bounds::{LEDGER_LINES, LEVEL_HOLD_SECONDS, LEVEL_MARGIN, SCORE_MAX},
+    bounds::{LEDGER_LINES, LEVEL_HOLD_SECONDS, LEVEL_MARGIN, RELAPSE_HEALS_SECONDS, RELAPSES, SCORE_MAX},
     evidence::Ledger,
     signal::{Change, Decibans, Kind, Signals},
     time::Timestamp,
@@ -103,18 +103,37 @@ impl Thresholds {
         }
     }
 
-    /// The level after one at `held` since `since`: up at once, down only 5 points below and after 5 minutes.
-    pub fn next(&self, score: Score, held: Level, since: u32, now: Timestamp) -> (Level, u32) {
+    /// The level after one at `held` since `since`: up at once, down only 5 points below and after the time for which a
+    /// session with this many relapses is held.
+    pub fn next(&self, score: Score, held: Level, since: u32, relapses: u8, now: Timestamp) -> (Level, u32) {
         let entered = self.level(score);
         let left = self.level(Score::new(score.points().saturating_add(LEVEL_MARGIN)));
         if entered > held {
             (entered, now.seconds())
-        } else if left < held && now.seconds().saturating_sub(since) >= LEVEL_HOLD_SECONDS {
+        } else if left < held && now.seconds().saturating_sub(since) >= hold(relapses) {
             (left, now.seconds())
         } else {
             (held, since)
         }
     }
+}
+
+/// Seconds for which a level is held at least: five minutes the first time, and twice as long with each relapse.
+pub fn hold(relapses: u8) -> u32 {
+    LEVEL_HOLD_SECONDS.wrapping_shl(u32::from(relapses.saturating_sub(1)))
+}
+
+/// One relapse more, up to the last that is counted.
+pub fn relapsed(relapses: u8) -> u8 {
+    relapses.saturating_add(1).min(RELAPSES)
+}
+
+/// What is left of `relapses` at `low` since `since`, and since when: each whole week there takes one off.
+pub fn heal(since: u32, relapses: u8, now: Timestamp) -> (u32, u8) {
+    let weeks = now.seconds().saturating_sub(since) / RELAPSE_HEALS_SECONDS;
+    let healed = relapses.min(u8::try_from(weeks).unwrap_or(u8::MAX));
+    let until = since.saturating_add(RELAPSE_HEALS_SECONDS.saturating_mul(u32::from(healed)));
+    (until, relapses.saturating_sub(healed))
 }
 
 /// One reason for a score.
@@ -183,11 +202,21 @@ mod tests {
     fn a_level_is_left_five_points_lower_and_five_minutes_later() {
         let thresholds = Thresholds::default();
         let t = |seconds| Timestamp::from_seconds(1_000_000u32.saturating_add(seconds));
-        let (level, since) = thresholds.next(Score::new(20), Level::Low, 0, t(0));
+        let (level, since) = thresholds.next(Score::new(20), Level::Low, 0, 0, t(0));
         assert_eq!(level, Level::High);
-        assert_eq!(thresholds.next(Score::new(16), level, since, t(900)).0, Level::High, "within the margin");
-        assert_eq!(thresholds.next(Score::new(0), level, since, t(299)).0, Level::High, "held");
-        assert_eq!(thresholds.next(Score::new(14), level, since, t(300)).0, Level::Elevated);
-        assert_eq!(thresholds.next(Score::new(40), level, since, t(1)).0, Level::Critical, "up at once");
+        assert_eq!(thresholds.next(Score::new(16), level, since, 1, t(900)).0, Level::High, "within the margin");
+        assert_eq!(thresholds.next(Score::new(0), level, since, 1, t(299)).0, Level::High, "held");
+        assert_eq!(thresholds.next(Score::new(14), level, since, 1, t(300)).0, Level::Elevated);
+        assert_eq!(thresholds.next(Score::new(40), level, since, 1, t(1)).0, Level::Critical, "up at once");
+    }
+
+    #[test]
+    fn each_relapse_doubles_the_hold_and_a_quiet_week_takes_one_off() {
+        assert_eq!([0, 1, 2, 3, 4, 5].map(hold), [300, 300, 600, 1200, 2400, 4800]);
+        let now = |weeks: u32, seconds| Timestamp::from_seconds(1000 + weeks * RELAPSE_HEALS_SECONDS + seconds);
+        assert_eq!(heal(1000, 3, Timestamp::from_seconds(999 + RELAPSE_HEALS_SECONDS)), (1000, 3));
+        assert_eq!(heal(1000, 3, now(1, 0)), (1000 + RELAPSE_HEALS_SECONDS, 2));
+        assert_eq!(heal(1000, 3, now(60, 7)), (1000 + 3 * RELAPSE_HEALS_SECONDS, 0));
+        assert_eq!(heal(1000, 0, now(60, 7)), (1000, 0), "nothing to heal moves nothing");
     }
 }

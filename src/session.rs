@@ -46,6 +46,8 @@ pub struct Standing {
     pub level: Level,
     /// When that level was entered, in seconds since the epoch.
     pub level_since: u32,
+    /// How often it rose to `high` or above from below, at most 5: each one doubles the time that a level is held.
+    pub relapses: u8,
     /// Sanction in force.
     pub sanction: Sanction,
     /// When it was imposed, in seconds since the epoch.
@@ -56,6 +58,15 @@ pub struct Standing {
     pub acr_satisfied: bool,
     /// When a step-up challenge was last due, in seconds since the epoch; 0 when never or when answered.
     pub challenged: u32,
+}
+
+impl Standing {
+    /// Sets the level to `low` at once, where the evidence decides anew. Who is there already has been there since.
+    pub fn lower(&mut self, now: Timestamp) {
+        if self.level != Level::Low {
+            (self.level, self.level_since) = (Level::Low, now.seconds());
+        }
+    }
 }
 
 /// What is kept of a session.
@@ -116,8 +127,9 @@ impl Session {
         self.standing.sanctioned = now.seconds();
         if sanction == Sanction::None {
             self.evidence.clear(|_| true);
-            (self.standing.level, self.standing.level_since) = (Level::Low, now.seconds());
+            self.standing.lower(now);
             self.standing.challenged = 0;
+            self.standing.relapses = 0;
             // What the detectors of behaviour had added up so far would raise the same evidence with the next request.
             self.baseline.export_sum = 0;
             self.baseline.target_sum = 0;
@@ -171,11 +183,11 @@ impl Session {
     }
 
     /// Clears what a device's lost posture added, once the device is compliant again; the level may fall with it at once.
-    pub fn restore_posture(&mut self) {
+    pub fn restore_posture(&mut self, now: Timestamp) {
         use crate::signal::{Decibans, Kind};
         if self.evidence.line(Kind::PostureDegraded).is_some_and(|line| line.strength != Decibans::ZERO) {
             self.evidence.clear(|line| line.kind == Kind::PostureDegraded);
-            self.standing.level = Level::Low;
+            self.standing.lower(now);
         }
     }
 
@@ -183,7 +195,8 @@ impl Session {
     fn order(&self) -> (Timestamp, [u8; crate::bounds::SESSION_BYTES]) {
         let level =
             Standing { level: self.standing.level, level_since: self.standing.level_since, ..Standing::default() };
-        let standing = Standing { acr_satisfied: self.standing.acr_satisfied, ..level };
+        let standing =
+            Standing { acr_satisfied: self.standing.acr_satisfied, relapses: self.standing.relapses, ..level };
         let habits = Baseline {
             requests: 0,
             tier: Tier::Public,

@@ -9,12 +9,12 @@ use arbitrary::{
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
-use session_risk::bounds::{LEDGER_LINES, LEVEL_HOLD_SECONDS, LEVEL_MARGIN, SCORE_MAX, SESSION_BYTES};
+use session_risk::bounds::{LEDGER_LINES, LEVEL_MARGIN, RELAPSE_HEALS_SECONDS, RELAPSES, SCORE_MAX, SESSION_BYTES};
 use session_risk::engine::Engine;
 use session_risk::evidence::{Ledger, Line, decay};
 use session_risk::facts::{Facts, Grant, Outcome};
-use session_risk::score::{Level, Score, Thresholds};
-use session_risk::session::{Session, codec};
+use session_risk::score::{Level, Score, Thresholds, heal, hold};
+use session_risk::session::{Order, Session, codec};
 use session_risk::signal::Decibans;
 use session_risk::time::{Span, Timestamp};
 use std::sync::OnceLock;
@@ -132,24 +132,66 @@ mod level {
 
         #[test]
         fn never_falls_within_the_hold_nor_within_the_margin(
-            thresholds in vec(1..=100u8, 3), steps in vec((0..=100u8, 0..400u32), 1..60),
+            thresholds in vec(1..=100u8, 3), steps in vec((0..=100u8, 0..4000u32, 0..=RELAPSES), 1..60),
         ) {
             let mut sorted = thresholds;
             sorted.sort_unstable();
             let [elevated, high, critical] = [0, 1, 2].map(|index: usize| Score::new(sorted[index]));
             let thresholds = Thresholds { elevated, high, critical };
             let (mut level, mut since, mut now) = (Level::Low, START, START);
-            for (points, pause) in steps {
+            for (points, pause, relapses) in steps {
                 now += pause;
                 let score = Score::new(points);
-                let (next, entered) = thresholds.next(score, level, since, Timestamp::from_seconds(now));
+                let (next, entered) = thresholds.next(score, level, since, relapses, Timestamp::from_seconds(now));
                 prop_assert!(next >= thresholds.level(score), "a level is never below what the score says");
                 if next < level {
-                    prop_assert!(now - since >= LEVEL_HOLD_SECONDS);
+                    prop_assert!(now - since >= hold(relapses));
                     prop_assert!(thresholds.level(Score::new(points + LEVEL_MARGIN)) < level);
                 }
                 prop_assert_eq!(entered, if next == level { since } else { now });
+                if let Some(more) = Some(relapses + 1).filter(|more| *more <= RELAPSES) {
+                    let (longer, _) = thresholds.next(score, level, since, more, Timestamp::from_seconds(now));
+                    prop_assert!(longer >= next, "who relapsed more often is never let go sooner");
+                    prop_assert_eq!(longer > level, next > level, "nor stopped later");
+                }
                 (level, since) = (next, entered);
+            }
+        }
+
+        #[test]
+        fn heals_the_same_in_one_step_and_in_many(
+            relapses in 0..=RELAPSES, since in START..START + 9, pauses in vec(0..3 * RELAPSE_HEALS_SECONDS, 1..8),
+        ) {
+            let (mut step, mut now) = ((since, relapses), since);
+            for pause in pauses {
+                now += pause;
+                let (healed_at, left) = heal(step.0, step.1, Timestamp::from_seconds(now));
+                prop_assert!(left <= step.1 && healed_at >= step.0 && healed_at <= now);
+                step = (healed_at, left);
+            }
+            prop_assert_eq!(step, heal(since, relapses, Timestamp::from_seconds(now)));
+            let weeks = (now - since) / RELAPSE_HEALS_SECONDS;
+            prop_assert_eq!(u32::from(step.1), u32::from(relapses).saturating_sub(weeks));
+        }
+
+        #[test]
+        fn of_a_released_session_starts_anew(mut session in session(), forget in any::<bool>(), now in storable_time()) {
+            session.obey(if forget { Order::Forget } else { Order::Release }, now);
+            prop_assert_eq!((session.standing.level, session.standing.relapses), (Level::Low, 0));
+        }
+
+        #[test]
+        fn relapses_are_rises_to_high_from_below(life in vec(facts_at(storable_time()), 2..40)) {
+            let mut session: Option<Session> = None;
+            for facts in life {
+                let next = core().assess(&facts, session).session.standing;
+                let (before, was) = session.map_or((Level::Low, 0), |held| (held.standing.level, held.standing.relapses));
+                if before < Level::High && next.level >= Level::High {
+                    prop_assert_eq!(next.relapses, (was + 1).min(RELAPSES));
+                } else {
+                    prop_assert!(next.relapses == was || (next.relapses < was && before == Level::Low));
+                }
+                session = Some(Session { standing: next, ..core().assess(&facts, session).session });
             }
         }
 
@@ -166,7 +208,7 @@ mod level {
                     let now = facts.now.max(before.seen).seconds();
                     let served = before.sanctioned(before.seen) && !assessment.session.sanctioned(before.seen.max(facts.now));
                     if assessment.level < before.standing.level && !served {
-                        prop_assert!(now - before.standing.level_since >= LEVEL_HOLD_SECONDS);
+                        prop_assert!(now - before.standing.level_since >= hold(before.standing.relapses));
                     }
                 }
                 session = Some(assessment.session);

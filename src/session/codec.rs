@@ -3,7 +3,7 @@
 
 use crate::{
     baseline::{Baseline, KnownNetwork, Mix},
-    bounds::{LEDGER_LINES, NETWORKS, SESSION_BYTES},
+    bounds::{LEDGER_LINES, NETWORKS, RELAPSES, SESSION_BYTES},
     evidence::{Ledger, Line},
     facts::{
         ACTORS, Country, Location, NetworkKind, TIERS,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Version of this layout; part of every bucket's header, so that a new layout meets no old bytes.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 /// Minutes are stored in 24 bits from 2020 on, which lasts until 2051.
 const MINUTES_2020: u32 = 26_297_280;
@@ -41,7 +41,9 @@ pub fn encode(session: &Session) -> [u8; SESSION_BYTES] {
     out.u24(session.requests);
     out.u24(past.requests);
     out.u8(number(&ACTORS, session.actor) | number(&LEVELS, standing.level) << 2 | number(&TIERS, past.tier) << 4);
-    out.u8(past.posture.map_or(0, posture_byte) | u8::from(standing.acr_satisfied) << 2);
+    out.u8(past.posture.map_or(0, posture_byte)
+        | u8::from(standing.acr_satisfied) << 2
+        | standing.relapses.min(RELAPSES) << 3);
     let (sanction, until) = match standing.sanction {
         Sanction::None => (0, 0),
         Sanction::Suspended(until) => (1, until),
@@ -117,7 +119,8 @@ pub fn decode(bytes: &[u8]) -> Result<Session, CodecError> {
     past.tier = value(&TIERS, words >> 4)?;
     let words = input.u8()?;
     past.posture = posture(words & 3);
-    session.standing.acr_satisfied = flag(words >> 2)?;
+    session.standing.acr_satisfied = words & 4 != 0;
+    session.standing.relapses = Some(words >> 3).filter(|count| *count <= RELAPSES).ok_or(CodecError::Value)?;
     session.standing = read_standing(&mut input, session.standing)?;
     for network in &mut past.networks {
         *network = read_network(&mut input)?;
@@ -266,14 +269,6 @@ fn posture(byte: u8) -> Option<Posture> {
         2 => Some(Posture::NotCompliant),
         3 => Some(Posture::Unknown),
         _ => None,
-    }
-}
-
-fn flag(byte: u8) -> Result<bool, CodecError> {
-    match byte {
-        0 => Ok(false),
-        1 => Ok(true),
-        _ => Err(CodecError::Value),
     }
 }
 

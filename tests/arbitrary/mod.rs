@@ -298,8 +298,8 @@ fn sanction() -> impl Strategy<Value = Sanction> {
 pub fn session() -> BoxedStrategy<Session> {
     let lines = vec(line(seconds()), 0..=LEDGER_LINES).prop_map(|lines| Ledger::from_lines(lines.into_iter()));
     let level = prop::sample::select(LEVELS.map(|(level, _)| level).to_vec());
-    let standing = (level, seconds(), sanction(), seconds(), seconds(), any::<bool>(), seconds()).prop_map(
-        |(level, level_since, sanction, sanctioned, auth_time, acr_satisfied, challenged)| Standing {
+    let standing = (level, seconds(), sanction(), seconds(), seconds(), any::<bool>(), seconds(), 0..=5u8).prop_map(
+        |(level, level_since, sanction, sanctioned, auth_time, acr_satisfied, challenged, relapses)| Standing {
             level,
             level_since,
             sanction,
@@ -307,6 +307,7 @@ pub fn session() -> BoxedStrategy<Session> {
             auth_time,
             acr_satisfied,
             challenged,
+            relapses,
         },
     );
     (actor(), seconds(), storable_time(), 0..0x0100_0000u32, baseline(), lines, standing)

@@ -187,8 +187,13 @@ fn ending(story: &Story, thresholds: &Thresholds) -> Option<String> {
     let wanted = if below_high { Level::Elevated } else { Level::Low };
     let falls = (0..AHEAD_MINUTES).find_map(|minutes| {
         let then = now.after(Span::from_minutes(minutes));
-        let (level, _) =
-            thresholds.next(Score::of(&session.evidence, then), standing.level, standing.level_since, then);
+        let (level, _) = thresholds.next(
+            Score::of(&session.evidence, then),
+            standing.level,
+            standing.level_since,
+            standing.relapses,
+            then,
+        );
         (level <= wanted).then_some((level, then))
     });
     let score = story.stretches.last().map_or(0, |stretch| stretch.score);
