@@ -14,6 +14,8 @@
 mod record;
 #[path = "instructions/request.rs"]
 mod request;
+#[path = "../tests/cost/requests.rs"]
+mod requests;
 
 use session_risk::bounds::SESSION_BYTES;
 use session_risk::config::Config;

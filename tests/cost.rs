@@ -7,22 +7,14 @@
 mod host;
 #[path = "cost/record.rs"]
 mod record;
+#[path = "cost/requests.rs"]
+mod requests;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use host::{Exchange, Gateway, Module, Profile, Request, Response};
 use record::{Figure, compare, rewritten};
+use requests::{API_KEY, CLAIMS, CONFIG, OWNER, Sent, THIEF};
 use std::path::PathBuf;
-
-const CONFIG: &str = r#"{
-    "secret": "0123456789abcdef",
-    "session": {"key": [{"claims": ["sid"]}, {"header": "x-api-key"}], "payload": {"header": "x-jwt-payload"}},
-    "device": {"posture": {"claim": "device.posture"}},
-    "routes": [
-        {"method": "GET", "path": "/v1/users/{id}/export", "tier": "sensitive", "access": "export"},
-        {"path": "/v1/orders/{id}"},
-        {"path": "/admin/**", "tier": "sensitive", "access": "admin"}
-    ]
-}"#;
 
 fn module() -> Module {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
@@ -31,29 +23,10 @@ fn module() -> Module {
     Module::load(path).unwrap_or_else(|error| panic!("run `make wasm` first, or set SESSION_RISK_WASM ({error})"))
 }
 
-fn request(credential: (&str, &str)) -> Request {
-    Request::get("/v1/orders/8812?full=1")
-        .property(&["source", "address"], "203.0.113.9:51423")
-        .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:146.0) Gecko/20100101 Firefox/146.0")
-        .header("accept", "application/json")
-        .header("x-geo-asn", "3320")
-        .header("x-geo-country", "DE")
-        .header("x-geo-latitude", "52.52")
-        .header("x-geo-longitude", "13.40")
-        .header("x-ja4", "t13d1516h2_8daaf6152771_02713d6af862")
-        .header(credential.0, credential.1)
-}
-
-fn stolen(credential: (&str, &str)) -> Request {
-    Request::get("/admin/users")
-        .property(&["source", "address"], "198.51.100.7:40000")
-        .header("user-agent", "python-requests/2.32")
-        .header("x-geo-asn", "64500")
-        .header("x-geo-country", "BR")
-        .header("x-geo-latitude", "-23.55")
-        .header("x-geo-longitude", "-46.63")
-        .header("x-ja4", "t13d1812h1_85036bcba153_b26ce05bbdd6")
-        .header(credential.0, credential.1)
+fn request(sent: Sent, credential: (&str, &str)) -> Request {
+    let request = Request::get(sent.path).property(&["source", "address"], sent.address);
+    let headers = sent.headers.iter().chain([&credential]);
+    headers.fold(request, |request, (name, value)| request.header(name, value))
 }
 
 /// Sends the request of a session a hundred times, a minute apart; gives the first exchange and the last.
@@ -67,15 +40,13 @@ fn warm(gateway: &mut Gateway, request: &Request) -> (Exchange, Exchange) {
 }
 
 fn measured() -> Vec<Figure> {
-    let payload = URL_SAFE_NO_PAD.encode(
-        r#"{"iss":"https://id.example.com","sub":"u-1234","sid":"s-5678","auth_time":1767600000,"scope":"read write","device":{"posture":"compliant"}}"#,
-    );
-    let (token, key) = (("x-jwt-payload", payload.as_str()), ("x-api-key", "live_0123456789abcdef0123456789abcdef"));
+    let payload = URL_SAFE_NO_PAD.encode(CLAIMS);
+    let token = ("x-jwt-payload", payload.as_str());
     let mut gateway = Gateway::start(Profile::Envoy, &module(), CONFIG.as_bytes(), 1).unwrap();
-    let (first, warm_key) = warm(&mut gateway, &request(key));
-    let (_, warm_token) = warm(&mut gateway, &request(token));
+    let (first, warm_key) = warm(&mut gateway, &request(OWNER, API_KEY));
+    let (_, warm_token) = warm(&mut gateway, &request(OWNER, token));
     gateway.advance(60_000);
-    let suspicious = gateway.exchange(0, stolen(token), Response::new(200));
+    let suspicious = gateway.exchange(0, request(THIEF, token), Response::new(200));
     // What is measured is what it is called.
     assert_eq!(warm_key.upstream_header("x-session-risk-score").as_deref(), Some("0"));
     assert_eq!(warm_token.upstream_header("x-session-risk-score").as_deref(), Some("0"));

@@ -1,6 +1,6 @@
 //! A whole request natively: everything that the filter does between two host calls, over a host that does nothing.
-//! The same requests as in `tests/cost.rs`.
 
+use crate::requests::{API_KEY, CLAIMS, CONFIG, OWNER, Sent, THIEF};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use session_risk::{
     facts::Outcome,
@@ -15,22 +15,10 @@ use session_risk::{
 };
 use std::hint::black_box;
 
-const CONFIG: &str = r#"{
-    "secret": "0123456789abcdef",
-    "session": {"key": [{"claims": ["sid"]}, {"header": "x-api-key"}], "payload": {"header": "x-jwt-payload"}},
-    "device": {"posture": {"claim": "device.posture"}},
-    "routes": [
-        {"method": "GET", "path": "/v1/users/{id}/export", "tier": "sensitive", "access": "export"},
-        {"path": "/v1/orders/{id}"},
-        {"path": "/admin/**", "tier": "sensitive", "access": "admin"}
-    ]
-}"#;
-const CLAIMS: &str = r#"{"iss":"https://id.example.com","sub":"u-1234","sid":"s-5678","auth_time":1767600000,"scope":"read write","device":{"posture":"compliant"}}"#;
-
 /// One bucket's worth of memory, and a clock that goes a minute a request.
 struct Memory {
     now: u64,
-    address: &'static [u8],
+    address: &'static str,
     store: LocalStore,
     replies: u64,
 }
@@ -51,7 +39,7 @@ impl Host for Memory {
     }
 
     fn property(&mut self, path: &[&str]) -> Option<Vec<u8>> {
-        (path == ["source", "address"]).then(|| self.address.to_vec())
+        (path == ["source", "address"]).then(|| self.address.as_bytes().to_vec())
     }
 
     fn apply(&mut self, effect: Effect<'_>) {
@@ -63,40 +51,15 @@ impl Host for Memory {
 pub fn work(case: &str, rounds: u64) {
     let payload = URL_SAFE_NO_PAD.encode(CLAIMS);
     let token = ("x-jwt-payload", payload.as_str());
-    let key = ("x-api-key", "live_0123456789abcdef0123456789abcdef");
+    let credential = if case == "warm" { API_KEY } else { token };
     let store = LocalStore::default();
-    let mut memory = Memory { now: 1_767_600_000_000, address: b"203.0.113.9:51423", store, replies: 0 };
+    let mut memory = Memory { now: 1_767_600_000_000, address: OWNER.address, store, replies: 0 };
     let mut root = Root::configure(&mut memory, CONFIG.as_bytes()).unwrap();
-    let credential = if case == "warm" { key } else { token };
-    let owner = blob(&[
-        (":method", "GET"),
-        (":path", "/v1/orders/8812?full=1"),
-        (":authority", "shop.example"),
-        ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:146.0) Gecko/20100101 Firefox/146.0"),
-        ("accept", "application/json"),
-        ("x-geo-asn", "3320"),
-        ("x-geo-country", "DE"),
-        ("x-geo-latitude", "52.52"),
-        ("x-geo-longitude", "13.40"),
-        ("x-ja4", "t13d1516h2_8daaf6152771_02713d6af862"),
-        credential,
-    ]);
-    let thief = blob(&[
-        (":method", "GET"),
-        (":path", "/admin/users"),
-        (":authority", "shop.example"),
-        ("user-agent", "python-requests/2.32"),
-        ("x-geo-asn", "64500"),
-        ("x-geo-country", "BR"),
-        ("x-geo-latitude", "-23.55"),
-        ("x-geo-longitude", "-46.63"),
-        ("x-ja4", "t13d1812h1_85036bcba153_b26ce05bbdd6"),
-        credential,
-    ]);
+    let (owner, thief) = (blob(OWNER, credential), blob(THIEF, credential));
     (0..100).for_each(|_| send(&mut root, &mut memory, &owner));
     assert_eq!(memory.replies, 0);
     if case == "stolen" {
-        memory.address = b"198.51.100.7:40000";
+        memory.address = THIEF.address;
         (0..rounds).for_each(|_| send(&mut root, &mut memory, &thief));
         assert_eq!(memory.replies, rounds);
     } else {
@@ -112,10 +75,12 @@ fn send(root: &mut Root, memory: &mut Memory, headers: &[u8]) {
 }
 
 /// Headers as the ABI serialises them.
-fn blob(pairs: &[(&str, &str)]) -> Vec<u8> {
+fn blob(sent: Sent, credential: (&str, &str)) -> Vec<u8> {
+    let fixed = [(":method", "GET"), (":path", sent.path), (":authority", "shop.example"), credential];
+    let pairs = || fixed.iter().chain(sent.headers);
     let length = |text: &str| u32::try_from(text.len()).unwrap().to_le_bytes();
-    let mut blob = u32::try_from(pairs.len()).unwrap().to_le_bytes().to_vec();
-    pairs.iter().for_each(|(name, value)| blob.extend([length(name), length(value)].concat()));
-    pairs.iter().for_each(|(name, value)| blob.extend([name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat()));
+    let mut blob = u32::try_from(pairs().count()).unwrap().to_le_bytes().to_vec();
+    pairs().for_each(|(name, value)| blob.extend([length(name), length(value)].concat()));
+    pairs().for_each(|(name, value)| blob.extend([name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat()));
     blob
 }
