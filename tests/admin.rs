@@ -7,7 +7,6 @@ mod host;
 
 use host::{Gateway, Module, Profile, Request, When};
 use serde_json::{Value, json};
-use std::sync::OnceLock;
 
 const SECRET: &str = "example-admin-secret";
 const CONFIGURATION: &str = r#"{
@@ -26,20 +25,9 @@ const CONFIGURATION: &str = r#"{
 const DIGEST: &str = "a47cf1d8f06a30cec56bb50c0ca4b5bc1d1a66ccadb8c35272047c92a82bf72a";
 const PROFILES: [Profile; 3] = [Profile::Envoy, Profile::Kong, Profile::Bare];
 
-fn module() -> &'static Module {
-    static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
-        let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| default.to_owned());
-        let path = std::env::var("SESSION_RISK_WASM")
-            .unwrap_or_else(|_| format!("{target}/wasm32-wasip1/release/session_risk.wasm"));
-        Module::load(&path).unwrap_or_else(|error| panic!("no module at {path} ({error}); run `make wasm`"))
-    })
-}
-
 fn start(profile: Profile) -> Gateway {
     let configuration = CONFIGURATION.replace("DIGEST", DIGEST);
-    Gateway::start(profile, module(), configuration.as_bytes(), 1).unwrap_or_else(|error| panic!("{error}"))
+    Gateway::start(profile, Module::built(), configuration.as_bytes(), 1).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn keyed(method: &str, key: &str) -> Request {
@@ -244,7 +232,7 @@ fn the_riskiest_come_first_and_sanctioned_ones_before_all() {
 #[test]
 fn a_long_list_is_read_in_parts() {
     let configuration = CONFIGURATION.replace("DIGEST", DIGEST).replace("\"buckets\": 16", "\"buckets\": 8192");
-    let mut gateway = Gateway::start(Profile::Envoy, module(), configuration.as_bytes(), 1).unwrap();
+    let mut gateway = Gateway::start(Profile::Envoy, Module::built(), configuration.as_bytes(), 1).unwrap();
     for number in 0..40 {
         gateway.request(0, keyed("GET", &format!("k-{number}")));
     }

@@ -14,14 +14,6 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use host::{Exchange, Gateway, Module, Profile, Request, Response};
 use record::{Figure, compare, rewritten};
 use requests::{API_KEY, CLAIMS, CONFIG, OWNER, Sent, THIEF};
-use std::path::PathBuf;
-
-fn module() -> Module {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let built = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(target).join("wasm32-wasip1/release/session_risk.wasm");
-    let path = std::env::var_os("SESSION_RISK_WASM").map_or(built, PathBuf::from);
-    Module::load(path).unwrap_or_else(|error| panic!("run `make wasm` first, or set SESSION_RISK_WASM ({error})"))
-}
 
 fn request(sent: Sent, credential: (&str, &str)) -> Request {
     let request = Request::get(sent.path).property(&["source", "address"], sent.address);
@@ -42,7 +34,7 @@ fn warm(gateway: &mut Gateway, request: &Request) -> (Exchange, Exchange) {
 fn measured() -> Vec<Figure> {
     let payload = URL_SAFE_NO_PAD.encode(CLAIMS);
     let token = ("x-jwt-payload", payload.as_str());
-    let mut gateway = Gateway::start(Profile::Envoy, &module(), CONFIG.as_bytes(), 1).unwrap();
+    let mut gateway = Gateway::start(Profile::Envoy, Module::built(), CONFIG.as_bytes(), 1).unwrap();
     let (first, warm_key) = warm(&mut gateway, &request(OWNER, API_KEY));
     let (_, warm_token) = warm(&mut gateway, &request(OWNER, token));
     gateway.advance(60_000);

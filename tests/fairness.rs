@@ -9,7 +9,6 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use host::{Gateway, Module, Outcome, Profile, Request, Response};
 use serde_json::json;
 use session_risk::session::{Session, codec};
-use std::sync::OnceLock;
 
 /// One bucket, so that every session is a neighbour of the victim's.
 const CONFIGURATION: &str = r#"{
@@ -27,19 +26,8 @@ const CONFIGURATION: &str = r#"{
 const KEY: &str = "victim-key-0001";
 const SID: &str = "victim-sid";
 
-fn module() -> &'static Module {
-    static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
-        let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| default.to_owned());
-        let path = std::env::var("SESSION_RISK_WASM")
-            .unwrap_or_else(|_| format!("{target}/wasm32-wasip1/release/session_risk.wasm"));
-        Module::load(&path).unwrap_or_else(|error| panic!("no module at {path} ({error}); run `make wasm`"))
-    })
-}
-
 fn start(profile: Profile) -> Gateway {
-    Gateway::start(profile, module(), CONFIGURATION.as_bytes(), 1).unwrap_or_else(|error| panic!("{error}"))
+    Gateway::start(profile, Module::built(), CONFIGURATION.as_bytes(), 1).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn home(request: Request) -> Request {

@@ -19,20 +19,13 @@ use std::{
     path::Path,
 };
 
-fn module_under_test() -> Module {
-    let target =
-        std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/target").into());
-    let path = format!("{target}/wasm32-wasip1/release/session_risk.wasm");
-    Module::load(&path).unwrap_or_else(|error| panic!("no module at {path} ({error}); run `make wasm`"))
-}
-
 /// Runs records through both and compares what each decision says. Returns the actions that occurred.
 fn compare(config: &Value, records: &[Record]) -> BTreeMap<&'static str, u32> {
-    let module = module_under_test();
+    let module = Module::built();
     let mut replay = Replay::new(config).unwrap();
     let text = replay::gateway_config(config.clone()).to_string();
     let options = Options { now_ms: records[0].ts, ..Options::default() };
-    let mut gateway = Gateway::start_with(Profile::Envoy, &module, text.as_bytes(), options).unwrap();
+    let mut gateway = Gateway::start_with(Profile::Envoy, module, text.as_bytes(), options).unwrap();
     let mut actions = BTreeMap::new();
     for (number, record) in records.iter().enumerate() {
         let assessment = replay.step(record).expect("every line names a session").assessment;

@@ -7,7 +7,6 @@ mod host;
 
 use host::{Exchange, Gateway, Module, Options, Outcome, Profile, Request, Response, When};
 use session_risk::session::{Session, codec};
-use std::sync::OnceLock;
 
 const CONFIGURATION: &str = r#"{
     "secret": "a secret for robustness tests",
@@ -18,19 +17,9 @@ const CONFIGURATION: &str = r#"{
     "table": {"buckets": 4, "ways": 2}
 }"#;
 
-fn module() -> &'static Module {
-    static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
-        let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| default.to_owned());
-        let path = std::env::var("SESSION_RISK_WASM")
-            .unwrap_or_else(|_| format!("{target}/wasm32-wasip1/release/session_risk.wasm"));
-        Module::load(&path).unwrap_or_else(|error| panic!("no module at {path} ({error}); run `make wasm`"))
-    })
-}
-
 fn start(profile: Profile, workers: usize) -> Gateway {
-    Gateway::start(profile, module(), CONFIGURATION.as_bytes(), workers).unwrap_or_else(|error| panic!("{error}"))
+    Gateway::start(profile, Module::built(), CONFIGURATION.as_bytes(), workers)
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn keyed(key: &str) -> Request {
@@ -175,7 +164,7 @@ fn a_table_that_cannot_be_read_is_counted_and_follows_the_failure_mode() {
     assert_eq!(exchange.upstream_header("x-session-risk-score"), None);
     assert_eq!(gateway.counter("session_risk.unscored.cause.table_error"), 1);
     let strict = CONFIGURATION.replacen('{', "{\"on_failure\": \"deny\",", 1);
-    let mut gateway = Gateway::start(Profile::Envoy, module(), strict.as_bytes(), 1).unwrap();
+    let mut gateway = Gateway::start(Profile::Envoy, Module::built(), strict.as_bytes(), 1).unwrap();
     gateway.fail("proxy_get_shared_data", When::Every, 10);
     assert_eq!(gateway.request(0, keyed("k")).local_reply().status, 503);
     let shadow = strict.replacen('{', "{\"mode\": \"shadow\",", 1);
@@ -196,7 +185,7 @@ fn each_cause_has_its_own_failure_mode() {
     {
         for denied in ["host_error", "table_error", "no_session", "malformed", "body_missing"] {
             let text = with(&format!("{{\"{denied}\": \"deny\"}}"));
-            let mut gateway = Gateway::start(Profile::Envoy, module(), text.as_bytes(), 1).unwrap();
+            let mut gateway = Gateway::start(Profile::Envoy, Module::built(), text.as_bytes(), 1).unwrap();
             gateway.fail(call, When::Every, status);
             let exchange = gateway.request(0, keyed("k"));
             assert_eq!(exchange.is_forwarded(), denied != cause, "{cause} where {denied} is denied");
@@ -267,7 +256,7 @@ fn a_flood_stays_within_the_memory_that_the_configuration_states() {
 #[test]
 fn a_body_that_never_comes_delays_a_call_and_does_not_hang_it() {
     let options = Options { headers_stop_iteration: false, ..Options::default() };
-    let mut gateway = Gateway::start_with(Profile::Envoy, module(), CONFIGURATION.as_bytes(), options).unwrap();
+    let mut gateway = Gateway::start_with(Profile::Envoy, Module::built(), CONFIGURATION.as_bytes(), options).unwrap();
     let stream = gateway.open(0, Request::post("/mcp", "{}").header("x-api-key", "k"));
     gateway.advance(1_000);
     gateway.tick(0).unwrap();
@@ -286,7 +275,7 @@ fn a_call_whose_body_never_comes_is_refused_where_that_is_asked_for() {
     for (mode, refused) in [("enforce", true), ("shadow", false)] {
         let head = format!("{{\"mode\": \"{mode}\", \"on_failure\": {{\"body_missing\": \"deny\"}},");
         let text = CONFIGURATION.replacen('{', &head, 1);
-        let mut gateway = Gateway::start_with(Profile::Envoy, module(), text.as_bytes(), options()).unwrap();
+        let mut gateway = Gateway::start_with(Profile::Envoy, Module::built(), text.as_bytes(), options()).unwrap();
         let stream = gateway.open(0, Request::post("/mcp", "{}").header("x-api-key", "k"));
         gateway.advance(10_000);
         gateway.tick(0).unwrap();

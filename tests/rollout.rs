@@ -8,18 +8,6 @@ mod host;
 use host::{Gateway, Module, Options, Profile, Request, Response};
 use serde_json::{Value, json};
 use session_risk::session::{Session, codec};
-use std::sync::OnceLock;
-
-fn module() -> &'static Module {
-    static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
-        let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| default.to_owned());
-        let path = std::env::var("SESSION_RISK_WASM")
-            .unwrap_or_else(|_| format!("{target}/wasm32-wasip1/release/session_risk.wasm"));
-        Module::load(&path).unwrap_or_else(|error| panic!("no module at {path} ({error}); run `make wasm`"))
-    })
-}
 
 /// The configuration of these tests, in which `shop.example` differs by a patch.
 fn configuration(patch: Value) -> Vec<u8> {
@@ -36,7 +24,7 @@ fn configuration(patch: Value) -> Vec<u8> {
 }
 
 fn start(profile: Profile, patch: Value) -> Gateway {
-    Gateway::start(profile, module(), &configuration(patch), 1).unwrap_or_else(|error| panic!("{error}"))
+    Gateway::start(profile, Module::built(), &configuration(patch), 1).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn keyed(host: &str) -> Request {
@@ -79,7 +67,7 @@ fn a_body_is_waited_for_as_long_as_its_override_says() {
     let options = || Options { headers_stop_iteration: false, ..Options::default() };
     for (host, late) in [("shop.example", 1), ("other.example", 0)] {
         let text = configuration(json!({"mcp": {"body_timeout_ms": 500}}));
-        let mut gateway = Gateway::start_with(Profile::Envoy, module(), &text, options()).unwrap();
+        let mut gateway = Gateway::start_with(Profile::Envoy, Module::built(), &text, options()).unwrap();
         let call = Request::post("/mcp", "{}").header(":authority", host).header("x-api-key", "k");
         let stream = gateway.open(0, call);
         gateway.advance(1_000);

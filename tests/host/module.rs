@@ -1,7 +1,10 @@
 //! The compiled module: once a test binary, shared by all gateways in it.
 
 use super::{call, http, services, vm::State, wasi};
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 use wasmtime::{Config, Engine, InstancePre, Linker, Strategy};
 
 #[derive(Clone)]
@@ -12,6 +15,18 @@ pub struct Module {
 }
 
 impl Module {
+    /// What `make wasm` built, or what `SESSION_RISK_WASM` names.
+    pub fn built() -> &'static Module {
+        static BUILT: OnceLock<Module> = OnceLock::new();
+        BUILT.get_or_init(|| {
+            let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+            let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let path = root.join(target).join("wasm32-wasip1/release/session_risk.wasm");
+            let path = std::env::var_os("SESSION_RISK_WASM").map_or(path, PathBuf::from);
+            Module::load(path).unwrap_or_else(|error| panic!("no module ({error}); run `make wasm`"))
+        })
+    }
+
     /// Compiles the `.wasm` file; the text of what was wrong otherwise.
     pub fn load(path: impl AsRef<Path>) -> Result<Module, String> {
         let path = path.as_ref();

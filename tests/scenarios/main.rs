@@ -15,14 +15,6 @@ use host::{Module, Profile};
 use outcome::{Became, Driver, run};
 use std::collections::BTreeSet;
 
-fn module_under_test() -> Module {
-    let target =
-        std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/target").into());
-    let default = format!("{target}/wasm32-wasip1/release/session_risk.wasm");
-    let path = std::env::var("SESSION_RISK_WASM").unwrap_or(default);
-    Module::load(&path).unwrap_or_else(|error| panic!("no module at {path} ({error}); run `make wasm`"))
-}
-
 #[test]
 fn every_scenario_natively() {
     for scenario in table::all() {
@@ -32,10 +24,10 @@ fn every_scenario_natively() {
 
 #[test]
 fn every_scenario_on_the_module_in_envoy_to_the_last_byte() {
-    let module = module_under_test();
+    let module = Module::built();
     for scenario in table::all() {
         let native = run(&scenario, &mut native::Native::new(&scenario));
-        let envoy = run(&scenario, &mut module::OnHost::new(&scenario, &module, Profile::Envoy));
+        let envoy = run(&scenario, &mut module::OnHost::new(&scenario, module, Profile::Envoy));
         assert_eq!(native.0, envoy.0, "{}: the same outcomes", scenario.name);
         assert_eq!(native.1, envoy.1, "{}: the same stored bytes", scenario.name);
     }
@@ -43,10 +35,10 @@ fn every_scenario_on_the_module_in_envoy_to_the_last_byte() {
 
 #[test]
 fn every_scenario_on_the_module_in_kong() {
-    let module = module_under_test();
+    let module = Module::built();
     for scenario in table::all() {
         let native = run(&scenario, &mut native::Native::new(&scenario));
-        let kong = run(&scenario, &mut module::OnHost::new(&scenario, &module, Profile::Kong));
+        let kong = run(&scenario, &mut module::OnHost::new(&scenario, module, Profile::Kong));
         assert_eq!(native.0, kong.0, "{}: the same outcomes", scenario.name);
         assert_eq!(native.1, kong.1, "{}: the same stored bytes", scenario.name);
     }
@@ -54,9 +46,9 @@ fn every_scenario_on_the_module_in_kong() {
 
 #[test]
 fn every_scenario_on_a_host_without_shared_data() {
-    let module = module_under_test();
+    let module = Module::built();
     for scenario in table::all() {
-        run(&scenario, &mut module::OnHost::new(&scenario, &module, Profile::Bare));
+        run(&scenario, &mut module::OnHost::new(&scenario, module, Profile::Bare));
     }
 }
 
@@ -75,11 +67,11 @@ fn challenge(reply: &Became) -> Option<Vec<(String, String)>> {
 
 #[test]
 fn a_foreign_parser_reads_every_challenge() {
-    let module = module_under_test();
+    let module = Module::built();
     for profile in [Profile::Envoy, Profile::Kong] {
         let mut kinds = BTreeSet::new();
         for scenario in table::all() {
-            let mut driver = module::OnHost::new(&scenario, &module, profile);
+            let mut driver = module::OnHost::new(&scenario, module, profile);
             for step in &scenario.steps {
                 let Some(parameters) = challenge(&driver.step(step)) else { continue };
                 let names: BTreeSet<_> = parameters.iter().map(|(name, _)| name.as_str()).collect();
