@@ -95,6 +95,15 @@ mod tests {
     }
 
     #[test]
+    fn one_version_of_mcp_asks_for_a_visit_to_an_address() {
+        assert!(of(&[("MCP-Protocol-Version", "2025-11-25")]).elicits);
+        for no in ["2025-06-18", "2026-07-28", "2025-11-25, 2025-11-25", ""] {
+            assert!(!of(&[("mcp-protocol-version", no)]).elicits, "{no}");
+        }
+        assert!(!of(&[]).elicits);
+    }
+
+    #[test]
     fn a_page_is_a_get_that_accepts_html() {
         let asks = |method, accept| {
             let sent = [(":method", method), (":path", "/a?b"), ("accept", accept)];
