@@ -1,4 +1,4 @@
-//! The admin interface: look at sessions, revoke, suspend, release and forget them, below a configured path. For a
+//! The admin interface: look at sessions, revoke, suspend, approve, release and forget them, below a configured path. For a
 //! listener that only operators reach; it is off unless configured. What an order does to a session is `session.rs`'s.
 //!
 //! Requests are few, so it may allocate and scan; what has no admin interface pays one comparison.
@@ -22,8 +22,8 @@ use std::fmt::Write as _;
 
 /// Longest secret that is looked at.
 const SECRET_BYTES: usize = 1_024;
-/// How long a suspension lasts when its order does not say, and at most, in seconds.
-const SUSPEND_SECONDS: (u32, u32) = (900, 2_592_000);
+/// How long a suspension or an approval lasts when its order does not say, and at most, in seconds.
+const ORDER_SECONDS: (u32, u32) = (900, 2_592_000);
 
 /// What of a request matters here.
 #[derive(Default)]
@@ -124,12 +124,17 @@ fn act(root: &mut Root, host: &mut dyn Host, asked: &Asked<'_>, place: &str, que
         (b"GET", None, None) => (Wish::List(number(query, "from").unwrap_or(0)), "list"),
         (b"GET", Some(_), None) => (Wish::Read, "read"),
         (b"POST", Some(_), Some("revoke")) => (Wish::Order(Order::Revoke), "revoke"),
-        (b"POST", Some(_), Some("suspend")) => {
-            let (seconds, most) = (number(query, "seconds").unwrap_or(SUSPEND_SECONDS.0), SUSPEND_SECONDS.1);
+        (b"POST", Some(_), Some(verb @ ("suspend" | "approve"))) => {
+            let (seconds, most) = (number(query, "seconds").unwrap_or(ORDER_SECONDS.0), ORDER_SECONDS.1);
             if seconds == 0 || seconds > most {
                 return Outcome::refused(400, "refused", "seconds must be in 1..=2592000");
             }
-            (Wish::Order(Order::Suspend(Span::from_seconds(seconds))), "suspend")
+            let span = Span::from_seconds(seconds);
+            if verb == "suspend" {
+                (Wish::Order(Order::Suspend(span)), "suspend")
+            } else {
+                (Wish::Order(Order::Approve(span)), "approve")
+            }
         }
         (b"POST", Some(_), Some("release")) => (Wish::Order(Order::Release), "release"),
         (b"POST", Some(_), Some("forget")) => (Wish::Order(Order::Forget), "forget"),
@@ -143,6 +148,10 @@ fn act(root: &mut Root, host: &mut dyn Host, asked: &Asked<'_>, place: &str, que
     let keys = keys(root, id.unwrap_or_default(), &asked.identity);
     for key in keys {
         match root.keep(host, &Work::Order(key, order, now)) {
+            Kept::Found(Some(session)) if does == "approve" && session.sanctioned(now) => {
+                let why = "the session is suspended or revoked: release it first";
+                return Outcome { key: Some(key), ..Outcome::refused(409, does, why) };
+            }
             Kept::Found(Some(session)) => {
                 let mut body = String::new();
                 describe(key, &session, now, &mut body);
@@ -209,10 +218,11 @@ fn list(root: &mut Root, host: &mut dyn Host, from: u32, now: Timestamp) -> Outc
 fn describe(key: SessionKey, session: &Session, now: Timestamp, into: &mut String) {
     let standing = &session.standing;
     let (sanction, until) = match standing.sanction {
+        Sanction::Approved(until) if session.approved(now) => ("approved", until),
         _ if !session.sanctioned(now) => ("none", 0),
         Sanction::Suspended(until) => ("suspended", until),
         Sanction::Revoked => ("revoked", 0),
-        Sanction::None => ("none", 0),
+        Sanction::None | Sanction::Approved(_) => ("none", 0),
     };
     // A `String` takes every write.
     let _ = write!(

@@ -108,15 +108,16 @@ impl Engine {
                 Sanction::Suspended(until) => {
                     (Action::Suspend, Span::from_seconds(until.saturating_sub(now.seconds())))
                 }
-                Sanction::None | Sanction::Revoked => (Action::Revoke, Span::default()),
+                Sanction::None | Sanction::Approved(_) | Sanction::Revoked => (Action::Revoke, Span::default()),
             };
             return Decision { action, enforced, rule: None, duration };
         }
         let answered = standing.challenged != 0
             && standing.auth_time >= standing.challenged
             && self.recent(standing.auth_time, now);
+        let approved = session.approved(now) || facts.grant.inside_window;
         let posture = session.baseline.posture;
-        let question = Question { facts, signals, score, level: standing.level, posture, answered };
+        let question = Question { facts, signals, score, level: standing.level, posture, answered, approved };
         policy::decide(&self.rules, self.mode, &question)
     }
 

@@ -208,6 +208,8 @@ pub struct Grant {
     pub tool_declared: Option<bool>,
     /// The request needs a just-in-time window, and the token states none that is open.
     pub outside_window: bool,
+    /// The token states a just-in-time window, and it is open, whether or not the request needs it.
+    pub inside_window: bool,
 }
 
 /// What a request asks for.

@@ -10,7 +10,7 @@ use crate::{
     intake::{self, Asker, McpCall, Target},
     metrics::{Counter, Unscored},
     policy::{Action, Mode},
-    response::{self, Caller, Protocol, Told},
+    response::{self, Approval, Caller, Protocol, Told},
     root::{Before, Kept, Root, Work},
     time::Timestamp,
 };
@@ -349,7 +349,14 @@ fn enact(
         let config = root.config_of(facts.config);
         let line = audit::line(assessment, facts, before.level, asker.request_id, &config.engine.rules);
         host.apply(Effect::Log(LogLevel::Info, &line));
-        let caller = Caller { protocol: protocol(asked.call, &asker), takes_claims: asked.takes_claims };
+        let rule = decision.rule.and_then(|rule| config.engine.rules.get(usize::from(rule)));
+        let approval = rule.and_then(|rule| rule.approval_url.as_deref()).map(|url| Approval {
+            url,
+            session: facts.key,
+            tool: asked.call.and_then(McpCall::tool).unwrap_or_default(),
+            elicits: asker.elicits,
+        });
+        let caller = Caller { protocol: protocol(asked.call, &asker), takes_claims: asked.takes_claims, approval };
         reply = response::local_reply(assessment, facts.action.access, caller, &config.step_up);
     }
     // The headers are set on refused requests too: the access log reads them there.

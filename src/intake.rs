@@ -359,13 +359,15 @@ impl Reader<'_, '_> {
             .fold(0u32, |sum, entry| sum.wrapping_add(config.digest.short(Role::Scope, &[entry.as_bytes()])));
         let mut tools = entries().filter_map(|entry| entry.strip_prefix("tool:")).peekable();
         let declares = tools.peek().is_some();
+        let inside_window = config.grant.is_some_and(|window| self.is_open(window, now));
         Grant {
             auth_time: self.seconds(standard.auth_time),
             acr_satisfied,
             scope: scope.map(|_| digest.max(1)),
             scope_size: u8::try_from(entries().count()).unwrap_or(u8::MAX),
             tool_declared: tool.filter(|_| declares).map(|tool| tools.any(|declared| declared == tool)),
-            outside_window: config.grant.is_some_and(|window| tier >= window.tier && !self.is_open(window, now)),
+            outside_window: config.grant.is_some_and(|window| tier >= window.tier) && !inside_window,
+            inside_window,
         }
     }
 

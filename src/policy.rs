@@ -19,19 +19,22 @@ pub enum Action {
     Restrict = 1,
     /// Refuse until a fresh authentication.
     StepUp = 2,
+    /// Refuse until an operator approves the session.
+    Approval = 3,
     /// Refuse this request.
-    Deny = 3,
+    Deny = 4,
     /// Refuse everything for a time.
-    Suspend = 4,
+    Suspend = 5,
     /// Refuse everything until a fresh authentication or a new session.
-    Revoke = 5,
+    Revoke = 6,
 }
 
 /// Every action with its word, by number.
-pub const ACTIONS: [(Action, &str); 6] = [
+pub const ACTIONS: [(Action, &str); 7] = [
     (Action::Allow, "allow"),
     (Action::Restrict, "restrict"),
     (Action::StepUp, "step_up"),
+    (Action::Approval, "approval"),
     (Action::Deny, "deny"),
     (Action::Suspend, "suspend"),
     (Action::Revoke, "revoke"),
@@ -44,6 +47,7 @@ impl Action {
             Self::Allow => "allow",
             Self::Restrict => "restrict",
             Self::StepUp => "step_up",
+            Self::Approval => "approval",
             Self::Deny => "deny",
             Self::Suspend => "suspend",
             Self::Revoke => "revoke",
@@ -55,7 +59,7 @@ impl Action {
         match self {
             Self::Allow => true,
             Self::Restrict => matches!(access, Access::Read),
-            Self::StepUp | Self::Deny | Self::Suspend | Self::Revoke => false,
+            Self::StepUp | Self::Approval | Self::Deny | Self::Suspend | Self::Revoke => false,
         }
     }
 }
@@ -153,6 +157,8 @@ pub struct Rule {
     pub then: Action,
     /// How long a `suspend` lasts.
     pub duration: Span,
+    /// Where an `approval` is given; `{session}` and `{tool}` in it are whose and for what.
+    pub approval_url: Option<String>,
     /// How far it is rolled out.
     pub mode: Mode,
 }
@@ -172,6 +178,8 @@ pub struct Question<'a> {
     pub posture: Option<Posture>,
     /// The challenge that was put to this session has been answered: `step_up` rules have nothing left to ask.
     pub answered: bool,
+    /// The session is approved, or its token's just-in-time window is open: `approval` rules have nothing left to ask.
+    pub approved: bool,
 }
 
 /// The answer.
@@ -217,6 +225,7 @@ pub fn decide(rules: &[Rule], mode: Mode, question: &Question<'_>) -> Decision {
         question.facts.selected & 1u64.wrapping_shl(u32::from(*index)) != 0
             && rule.when.matches(question)
             && !(rule.then == Action::StepUp && question.answered)
+            && !(rule.then == Action::Approval && question.approved)
     });
     match found {
         Some((index, rule)) => {
@@ -267,6 +276,7 @@ pub fn default_rules() -> Vec<Rule> {
         when,
         then,
         duration: Span::from_minutes(15),
+        approval_url: None,
         mode: Mode::Enforce,
     })
     .collect()

@@ -1,8 +1,10 @@
 //! From a decision to what the client or the upstream is told, in the caller's own protocol.
 //! Which decision it is was settled before; nothing here looks at a score to change it.
 
+mod approval;
 mod unscored;
 
+pub use approval::Approval;
 pub use unscored::{failure_reply, unscored_header, unscored_reply};
 
 use crate::{
@@ -71,6 +73,8 @@ pub struct Caller<'a> {
     pub protocol: Protocol<'a>,
     /// Its token says that it understands Entra's claims challenges (`cp1` in `xms_cc`).
     pub takes_claims: bool,
+    /// Where it is approved, when that is what the rule asks for and says.
+    pub approval: Option<Approval<'a>>,
 }
 
 /// What a call needs to be answered in its own protocol.
@@ -176,6 +180,9 @@ pub fn local_reply(
         return None;
     }
     let seconds = decision.duration.millis().div_ceil(1000).max(1);
+    if action == Action::Approval {
+        return Some(approval::reply(caller, assessment.session.requests));
+    }
     Some(reply(action, seconds, caller, step_up))
 }
 
@@ -284,7 +291,7 @@ fn reply(action: Action, seconds: u64, caller: Caller<'_>, step_up: &StepUp) -> 
             }
             worded(&RESTRICT, Vec::new(), &extra, protocol)
         }
-        Action::Allow | Action::Deny => worded(&DENY, Vec::new(), "", protocol),
+        Action::Allow | Action::Approval | Action::Deny => worded(&DENY, Vec::new(), "", protocol),
     };
     redirected(reply, protocol, step_up)
 }
@@ -347,16 +354,21 @@ fn location(template: &str, path: &[u8]) -> String {
     let start = path.iter().position(|byte| !matches!(byte, b'/' | b'\\')).unwrap_or(path.len());
     let rest = path.get(start..).filter(|rest| rest.len() <= RETURN_BYTES).unwrap_or_default();
     let mut encoded = "%2F".to_owned();
-    for byte in rest {
+    encode(rest, &mut encoded);
+    template.replace("{path}", &encoded)
+}
+
+/// Percent-encodes all but what RFC 3986 calls unreserved.
+fn encode(bytes: &[u8], into: &mut String) {
+    for byte in bytes {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
-            encoded.push(char::from(*byte));
+            into.push(char::from(*byte));
         } else {
-            encoded.push('%');
+            into.push('%');
             let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase();
-            encoded.extend([digit(byte >> 4), digit(byte & 15)]);
+            into.extend([digit(byte >> 4), digit(byte & 15)]);
         }
     }
-    template.replace("{path}", &encoded)
 }
 
 /// A reply in these words. `extra` is further JSON members, each with a comma in front.

@@ -20,6 +20,8 @@ pub enum Sanction {
     /// None.
     #[default]
     None,
+    /// Not against the session but for it: an operator approved it until this second since the epoch.
+    Approved(u32),
     /// Everything is refused until this second since the epoch.
     Suspended(u32),
     /// Everything is refused until a fresh authentication.
@@ -33,6 +35,8 @@ pub enum Order {
     Revoke,
     /// Refuse everything for this long.
     Suspend(Span),
+    /// Answer what `approval` rules ask for this long. It lifts no suspension and no revocation.
+    Approve(Span),
     /// End every sanction, clear the evidence and the level. What the session looks like stays known.
     Release,
     /// Release it, and let it begin anew: what its next allowed request shows is what is known of it.
@@ -97,10 +101,15 @@ impl Session {
     /// Whether a sanction is in force at `now`.
     pub fn sanctioned(&self, now: Timestamp) -> bool {
         match self.standing.sanction {
-            Sanction::None => false,
+            Sanction::None | Sanction::Approved(_) => false,
             Sanction::Suspended(until) => now.seconds() < until,
             Sanction::Revoked => self.standing.auth_time <= self.standing.sanctioned,
         }
+    }
+
+    /// Whether an operator's approval holds at `now`.
+    pub fn approved(&self, now: Timestamp) -> bool {
+        matches!(self.standing.sanction, Sanction::Approved(until) if now.seconds() < until)
     }
 
     /// Whether it may be forgotten: silent for longer than `idle`, and not suspended. A revocation is forgotten with its
@@ -115,6 +124,8 @@ impl Session {
         let sanction = match order {
             Order::Revoke => Sanction::Revoked,
             Order::Suspend(span) => Sanction::Suspended(now.after(span).seconds()),
+            Order::Approve(_) if self.sanctioned(now) => return,
+            Order::Approve(span) => Sanction::Approved(now.after(span).seconds()),
             Order::Release => Sanction::None,
             Order::Forget => {
                 let auth_time = self.standing.auth_time;

@@ -16,6 +16,7 @@ const CONFIGURATION: &str = r#"{
         "key": [{"claims": ["tenant", "sid"]}, {"header": "x-api-key"}, "bearer"]
     },
     "network": {"client_address": {"trusted_hops": 0}},
+    "routes": [{"path": "/exports/{id}", "access": "export"}],
     "admin": {
         "prefix": "/session-risk",
         "secret_sha256": "DIGEST"
@@ -151,6 +152,10 @@ fn what_is_not_there_changes_nothing_and_says_what_to_do() {
         (of("POST", "/revoke/now", "k"), 404),
         (of("POST", "/suspend?seconds=0", "k"), 400),
         (of("POST", "/suspend?seconds=2592001", "k"), 400),
+        (of("POST", "/approve?seconds=0", "k"), 400),
+        (of("POST", "/approve?seconds=2592001", "k"), 400),
+        (of("POST", "/approve", "unknown"), 404),
+        (of("GET", "/approve", "k"), 404),
     ] {
         let path = format!("{} {}", request.method, request.path);
         let (status, body) = told(&mut gateway, request);
@@ -185,6 +190,76 @@ fn revoke_suspend_and_release_hold_from_the_next_request_on() {
         told(&mut gateway, of("POST", "/suspend", "k"));
         let refused = gateway.request(0, keyed("GET", "k"));
         assert_eq!(refused.response_header("retry-after").as_deref(), Some("900"), "the default");
+    }
+}
+
+/// A gateway whose exports need an approval, and a session that has been at home for a while.
+fn asking(profile: Profile) -> Gateway {
+    let rules = r#""rules": [{"name": "ask", "when": {"access": ["export"]}, "then": {"approval": {}}}], "table":"#;
+    let configuration = CONFIGURATION.replace("DIGEST", DIGEST).replace("\"table\":", rules);
+    let mut gateway = Gateway::start(profile, module(), configuration.as_bytes(), 2).unwrap();
+    settled(&mut gateway, "k");
+    settled(&mut gateway, "other");
+    gateway
+}
+
+fn export(gateway: &mut Gateway, worker: usize, key: &str) -> String {
+    let exchange = gateway.request(worker, Request { path: "/exports/1".to_owned(), ..keyed("GET", key) });
+    if exchange.is_forwarded() { "forwarded".to_owned() } else { exchange.local_reply().details.clone() }
+}
+
+#[test]
+fn an_approval_holds_for_its_time_in_every_worker() {
+    for profile in [Profile::Envoy, Profile::Kong] {
+        let mut gateway = asking(profile);
+        assert_eq!(export(&mut gateway, 0, "k"), "session_risk_approval", "{profile:?}");
+        let (status, approved) = told(&mut gateway, of("POST", "/approve?seconds=60", "k"));
+        assert_eq!((status, &approved["sanction"]), (200, &json!("approved")));
+        assert_eq!(approved["until"].as_u64(), Some(gateway.now_ms() / 1000 + 60));
+        assert_eq!(
+            (export(&mut gateway, 0, "k"), export(&mut gateway, 1, "k")),
+            ("forwarded".into(), "forwarded".into())
+        );
+        assert_eq!(export(&mut gateway, 0, "other"), "session_risk_approval", "only the one");
+        gateway.advance(59_000);
+        assert_eq!(export(&mut gateway, 1, "k"), "forwarded");
+        gateway.advance(1_000);
+        assert_eq!(export(&mut gateway, 1, "k"), "session_risk_approval", "{profile:?}: ends by time");
+        assert_eq!(told(&mut gateway, of("GET", "", "k")).1["sanction"], "none");
+        told(&mut gateway, of("POST", "/approve", "k"));
+        gateway.advance(899_000);
+        assert_eq!(export(&mut gateway, 0, "k"), "forwarded", "the default");
+        gateway.advance(1_000);
+        assert_eq!(export(&mut gateway, 0, "k"), "session_risk_approval");
+        assert_eq!(record(&gateway)[0]["does"], "approve");
+    }
+}
+
+#[test]
+fn an_approval_lifts_no_sanction_and_a_sanction_or_a_release_ends_it() {
+    let mut gateway = asking(Profile::Envoy);
+    for (order, sanction, details) in [
+        ("/suspend?seconds=600", "suspended", "session_risk_suspend"),
+        ("/revoke", "revoked", "session_risk_revoke"),
+        ("/release", "none", "session_risk_approval"),
+        ("/forget", "none", "session_risk_approval"),
+    ] {
+        told(&mut gateway, of("POST", "/approve", "k"));
+        assert_eq!(export(&mut gateway, 0, "k"), "forwarded", "{order}");
+        gateway.advance(1_000);
+        assert_eq!(told(&mut gateway, of("POST", order, "k")).1["sanction"], sanction);
+        assert_eq!(export(&mut gateway, 0, "k"), details);
+        if sanction != "none" {
+            let (status, body) = told(&mut gateway, of("POST", "/approve", "k"));
+            assert_eq!(
+                (status, body),
+                (409, json!({"error": "the session is suspended or revoked: release it first"}))
+            );
+            assert_eq!(told(&mut gateway, of("GET", "", "k")).1["sanction"], sanction);
+            assert_eq!(export(&mut gateway, 0, "k"), details, "it holds");
+            told(&mut gateway, of("POST", "/release", "k"));
+        }
+        gateway.advance(60_000);
     }
 }
 
@@ -294,6 +369,15 @@ fn an_order_that_loses_every_race_is_carried_out_later() {
             (0..5).for_each(|_| drop(gateway.tick(0).unwrap()));
             assert_eq!(told(&mut gateway, of("GET", "", "k")).1["sanction"], "revoked", "{profile:?}, {lost} lost");
             assert_eq!(gateway.counter("session_risk.table.conflicts"), lost);
+            settled(&mut gateway, "other");
+            gateway.lose_cas(lost);
+            assert_eq!(told(&mut gateway, of("POST", "/approve", "other")).0, 200);
+            (0..5).for_each(|_| drop(gateway.tick(0).unwrap()));
+            assert_eq!(
+                told(&mut gateway, of("GET", "", "other")).1["sanction"],
+                "approved",
+                "{profile:?}, {lost} lost"
+            );
         }
     }
 }

@@ -203,6 +203,7 @@ fn rules_that_can_never_match_are_found() {
         r#"{ROUTES}, "weights": {{"new_asn": 0}}, "rules": [
         {{"name": "a", "then": "deny", "when": {{"actor": [], "posture": ["not_compliant"], "signal": ["new_asn"]}}}},
         {{"name": "b", "then": "step_up", "when": {{"actor": ["api_key"], "tier_at_least": "public"}}, "mode": "shadow"}},
+        {{"name": "approve", "then": {{"approval": {{}}}}}},
         {{"name": "c", "then": "restrict"}},
         {{"name": "d", "then": "deny"}}]"#
     );
@@ -216,7 +217,7 @@ fn rules_that_can_never_match_are_found() {
             "`rules[1].when.tier_at_least`: requests of tier `public` match no rule, so this says `standard`",
             "`rules[1].mode`: `shadow`: this rule ends the search, and enforces nothing",
             "`rules[1].then`: an API key cannot authenticate again; `restrict` and `deny` say the same without a promise",
-            "`rules[3]`: never matches: the earlier rule `c` matches everything",
+            "`rules[4]`: never matches: the earlier rule `c` matches everything",
         ]
     );
 }

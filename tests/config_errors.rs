@@ -392,6 +392,37 @@ fn failures_are_a_word_for_all_or_one_for_each_cause() {
 }
 
 #[test]
+fn an_approval_has_an_address_that_people_can_open_or_none() {
+    let rule = |then: &str| format!(r#""rules": [{{"name": "a", "then": {then}}}]"#);
+    let url = |url: &str| rule(&format!(r#"{{"approval": {{"url": "{url}"}}}}"#));
+    let at = "rules[0].then.approval.url: expected an address that begins with `https://`, without quotes, and with no \
+              other braces than `{session}` and `{tool}`, found";
+    for bad in [
+        "/approve",
+        "javascript:alert(1)",
+        "https://a/{user}",
+        "https://a/{session",
+        "https://a/ b",
+        "https://a/\u{e9}",
+    ] {
+        says(&url(bad), &[&format!("{at} `{bad}`")]);
+    }
+    says(&url(r#"https://a/\""#), &[&format!("{at} `https://a/\"`")]);
+    says(&rule(r#""approval""#), &["rules[0].then: `approval` needs a value, as in `{\"approval\": ...}`"]);
+    says(
+        &rule(r#"{"approval": {"uri": "https://a"}}"#),
+        &["rules[0].then.approval.uri: unknown field, did you mean `url`?"],
+    );
+    let of = |text: &str| {
+        let rule = accepted(text).engine.rules.remove(0);
+        (rule.then, rule.approval_url)
+    };
+    assert_eq!(of(&rule(r#"{"approval": {}}"#)), (Action::Approval, None));
+    let good = "http://approvals.internal/?s={session}&t={tool}&s={session}";
+    assert_eq!(of(&url(good)), (Action::Approval, Some(good.to_owned())));
+}
+
+#[test]
 fn tools_and_tables_are_bounded() {
     let many: Vec<String> = (0..257).map(|n| format!(r#"{{"name": "{n}", "access": "read"}}"#)).collect();
     says(&format!(r#""tools": [{}]"#, many.join(",")), &["tools: at most 256 tools, found 257"]);

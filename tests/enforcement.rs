@@ -5,10 +5,12 @@
 use session_risk::{
     config::Config,
     engine::Assessment,
-    facts::Access,
+    facts::{Access, SessionKey},
     metrics::Unscored,
     policy::{Action, Decision},
-    response::{Caller, LocalReply, Protocol, StepUp, failure_reply, local_reply, mismatch_reply, unscored_reply},
+    response::{
+        Approval, Caller, LocalReply, Protocol, StepUp, failure_reply, local_reply, mismatch_reply, unscored_reply,
+    },
     score::{Contributions, Level, Score},
     session::Session,
     signal::Signals,
@@ -24,13 +26,23 @@ fn step_up() -> StepUp {
     Config::from_json(text.as_bytes()).unwrap_or_else(|error| panic!("{error}")).step_up
 }
 
-const CALLERS: [(&str, Caller<'static>); 5] = [
-    ("HTTP", Caller { protocol: Protocol::Http, takes_claims: false }),
-    ("browser that asks for a page", Caller { protocol: Protocol::Browser(b"/orders?page=2"), takes_claims: false }),
-    ("Entra token with `cp1`", Caller { protocol: Protocol::Http, takes_claims: true }),
-    ("MCP", Caller { protocol: Protocol::Mcp(Some("7")), takes_claims: false }),
-    ("gRPC", Caller { protocol: Protocol::Grpc, takes_claims: false }),
+const fn caller(protocol: Protocol<'static>, takes_claims: bool, elicits: bool) -> Caller<'static> {
+    let (url, tool) = ("https://approvals.example/?session={session}&tool={tool}", "export_all");
+    let approval = Some(Approval { url, session: SessionKey([0x3f; 16]), tool, elicits });
+    Caller { protocol, takes_claims, approval }
+}
+
+const CALLERS: [(&str, Caller<'static>); 6] = [
+    ("HTTP", caller(Protocol::Http, false, false)),
+    ("browser that asks for a page", caller(Protocol::Browser(b"/orders?page=2"), false, false)),
+    ("Entra token with `cp1`", caller(Protocol::Http, true, false)),
+    ("MCP", caller(Protocol::Mcp(Some("7")), false, false)),
+    ("MCP of 2025-11-25", caller(Protocol::Mcp(Some("7")), false, true)),
+    ("gRPC", caller(Protocol::Grpc, false, false)),
 ];
+
+const REFUSALS: [Action; 6] =
+    [Action::Restrict, Action::StepUp, Action::Approval, Action::Deny, Action::Suspend, Action::Revoke];
 
 fn reply(action: Action, caller: Caller<'_>) -> LocalReply {
     let decision = Decision { action, enforced: true, rule: None, duration: Span::from_seconds(900) };
@@ -53,30 +65,23 @@ fn row(action: &str, caller: &str, reply: &LocalReply) -> String {
 
 fn table() -> String {
     let mut table = "| action | caller | status | headers | body |\n|---|---|---|---|---|\n".to_owned();
-    for action in [Action::Restrict, Action::StepUp, Action::Deny, Action::Suspend, Action::Revoke] {
-        let plain = reply(action, CALLERS[0].1);
-        let name = format!("`{}`", action.name());
+    let mut rows = |name: &str, reply: &dyn Fn(Caller<'_>) -> LocalReply| {
+        let mut told: Vec<LocalReply> = Vec::new();
         for (caller, with) in CALLERS {
-            let reply = reply(action, with);
-            if caller == "HTTP" || reply != plain {
-                table.push_str(&row(&name, caller, &reply));
+            let reply = reply(with);
+            if !told.contains(&reply) {
+                table.push_str(&row(name, caller, &reply));
+                told.push(reply);
             }
         }
+    };
+    for action in REFUSALS {
+        rows(&format!("`{}`", action.name()), &|with| reply(action, with));
     }
-    for (caller, with) in CALLERS {
-        let reply = failure_reply(with.protocol);
-        if caller == "HTTP" || reply != failure_reply(Protocol::Http) {
-            table.push_str(&row("cannot be assessed, `on_failure: deny`", caller, &reply));
-        }
-    }
+    rows("cannot be assessed, `on_failure: deny`", &|with| failure_reply(with.protocol));
     for (cause, word) in [(Unscored::NoSession, "no_session"), (Unscored::Malformed, "malformed")] {
-        let plain = unscored_reply(cause, Protocol::Http, &step_up());
-        for (caller, with) in CALLERS {
-            let reply = unscored_reply(cause, with.protocol, &step_up());
-            if caller == "HTTP" || reply != plain {
-                table.push_str(&row(&format!("none, `on_failure: {word}: deny`"), caller, &reply));
-            }
-        }
+        let name = format!("none, `on_failure: {word}: deny`");
+        rows(&name, &|with| unscored_reply(cause, with.protocol, &step_up()));
     }
     table.push_str(&row("MCP headers contradict the body", "MCP", &mismatch_reply(Some("7"))));
     table
@@ -89,6 +94,15 @@ fn the_table_of_the_manual_is_what_the_code_says() {
 }
 
 #[test]
+fn the_example_of_an_approval_can_be_used() {
+    let block = MANUAL.split("```json\n").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
+    let config = Config::from_json(block.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    let rule = &config.engine.rules[0];
+    assert_eq!(rule.then, Action::Approval);
+    assert!(rule.approval_url.as_ref().is_some_and(|url| url.contains("{session}") && url.contains("{tool}")));
+}
+
+#[test]
 fn an_agents_message_says_when_to_come_back() {
     let Some((_, with)) = CALLERS.iter().find(|(caller, _)| *caller == "MCP") else { panic!("no MCP caller") };
     let body: serde_json::Value = serde_json::from_str(&reply(Action::Suspend, *with).body).unwrap();
@@ -98,7 +112,7 @@ fn an_agents_message_says_when_to_come_back() {
 
 #[test]
 fn bodies_are_json_and_grpc_messages_need_no_escape() {
-    for action in [Action::Restrict, Action::StepUp, Action::Deny, Action::Suspend, Action::Revoke] {
+    for action in REFUSALS {
         for (caller, with) in CALLERS {
             let reply = reply(action, with);
             if !reply.body.is_empty() {

@@ -123,7 +123,7 @@ impl Core {
             return Ok(if forwards { forward(headers) } else { refuse(403, Vec::new(), decision) });
         }
         let step_up = &self.root.config().step_up;
-        let caller = Caller { protocol: Protocol::Http, takes_claims: false };
+        let caller = Caller { protocol: Protocol::Http, takes_claims: false, approval: None };
         Ok(match response::local_reply(assessment, facts.action.access, caller, step_up) {
             Some(reply) => refuse(reply.status, reply.headers, reply.body),
             None => forward(headers),

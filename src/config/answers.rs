@@ -54,7 +54,16 @@ section! {
 }
 
 section! {
-    /// An interface to look at sessions, revoke, suspend and release them. For a listener that only operators reach.
+    /// An approval.
+    pub struct RawApproval {
+        /// Where it is given, for whoever is refused to open or to hand on. `{session}` becomes the session's id, as in the
+        /// log, `{tool}` the name of the tool that was called.
+        url: Option<ApprovalUrl> = None,
+    }
+}
+
+section! {
+    /// An interface to look at sessions, revoke, suspend, approve and release them. For a listener that only operators reach.
     pub struct RawAdmin {
         /// Path below which it answers; nothing there is forwarded.
         prefix: Template,
@@ -65,8 +74,17 @@ section! {
 
 worded! { /// An address that fits into a header and between quotes.
 pub struct Uri in 1..=1_024, |text| if text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') { Ok(()) } else { Err("an address without quotes and spaces") } }
+worded! { /// An address with `{session}` and `{tool}` in it.
+pub struct ApprovalUrl in 1..=1_024, |text| if is_approval_url(text) { Ok(()) } else { Err("an address that begins with `https://`, without quotes, and with no other braces than `{session}` and `{tool}`") } }
 worded! { /// A SHA-256.
 pub struct Sha256Hex in 64..=64, |text| if text.bytes().all(|b| b.is_ascii_hexdigit()) { Ok(()) } else { Err("64 hex digits") } }
+
+/// What MCP clients show to people before they open it: a whole address, all of it known but for our two places.
+fn is_approval_url(text: &str) -> bool {
+    let known = text.replace("{session}", "").replace("{tool}", "");
+    let good = |byte: u8| byte.is_ascii_graphic() && !b"\"\\{}".contains(&byte);
+    (known.starts_with("https://") || known.starts_with("http://")) && known.bytes().all(good)
+}
 
 /// Most patterns of tools that a restricted agent is told.
 const TOLD_TOOLS: usize = 16;

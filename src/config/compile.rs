@@ -411,9 +411,14 @@ fn rule(raw: &RawRule) -> Rule {
         RawOutcome::StepUp => (Action::StepUp, Span::default()),
         RawOutcome::Deny => (Action::Deny, Span::default()),
         RawOutcome::Revoke => (Action::Revoke, Span::default()),
+        RawOutcome::Approval(_) => (Action::Approval, Span::default()),
         RawOutcome::Suspend(suspend) => (Action::Suspend, Span::from_seconds(suspend.seconds.0)),
     };
-    Rule { name: raw.name.0.clone(), when: when(&raw.when), then, duration, mode: mode(&raw.mode) }
+    let approval_url = match &raw.then {
+        RawOutcome::Approval(approval) => approval.url.as_ref().map(|url| url.0.clone()),
+        _ => None,
+    };
+    Rule { name: raw.name.0.clone(), when: when(&raw.when), then, duration, approval_url, mode: mode(&raw.mode) }
 }
 
 fn when(raw: &RawWhen) -> When {

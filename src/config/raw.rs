@@ -2,7 +2,7 @@
 
 use super::read::{choice, ranged, section, worded, words};
 use super::{
-    answers::{RawAdmin, RawStepUp},
+    answers::{RawAdmin, RawApproval, RawStepUp},
     failure::{RawCauses, RawOnFailure},
     overrides::RawOverride,
 };
@@ -62,7 +62,7 @@ section! {
         rules: Option<Vec<RawRule>> = None,
         /// How a step-up challenge is worded, and where it is answered.
         step_up: RawStepUp = RawStepUp::default(),
-        /// An interface to look at sessions, revoke, suspend and release them. Absent: there is none.
+        /// An interface to look at sessions, revoke, suspend, approve and release them. Absent: there is none.
         admin: Option<RawAdmin> = None,
         /// Where sessions are kept.
         table: RawTable = RawTable::default(),
@@ -336,6 +336,8 @@ choice! {
         ;
         /// Refuse everything for a time.
         "suspend" => Suspend(RawSuspend),
+        /// Refuse until an operator approves the session, or its token's just-in-time grant is open.
+        "approval" => Approval(RawApproval),
     }
 }
 

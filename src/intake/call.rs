@@ -25,6 +25,13 @@ pub struct McpCall {
     pub malformed: bool,
 }
 
+impl McpCall {
+    /// The tool that is called, if it is a call of one.
+    pub fn tool(&self) -> Option<&str> {
+        self.name.as_deref().filter(|_| self.method.as_deref() == Some("tools/call"))
+    }
+}
+
 /// What the MCP headers say of a call.
 pub fn call_of_headers(config: &Config, headers: &Headers<'_>) -> McpCall {
     let names = &config.session.headers;

@@ -13,12 +13,15 @@ pub struct Asker<'a> {
     /// `x-request-id`, unless it is longer than 64 bytes or holds more than letters, digits, `-`, `_` and `.`: it may come
     /// from the client.
     pub request_id: Option<&'a str>,
+    /// Its MCP version has the error that asks for a visit to an address: 2025-11-25 brought it, the next one took it away.
+    pub elicits: bool,
 }
 
 /// Reads the headers once. The first of several counts.
 pub fn asker<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Asker<'a> {
-    const NAMES: [&[u8]; 5] = [b":method", b":path", b"content-type", b"accept", b"x-request-id"];
-    let mut values: [Option<&[u8]>; 5] = [None; 5];
+    const NAMES: [&[u8]; 6] =
+        [b":method", b":path", b"content-type", b"accept", b"x-request-id", b"mcp-protocol-version"];
+    let mut values: [Option<&[u8]>; 6] = [None; 6];
     for (name, value) in pairs {
         for (wanted, slot) in NAMES.iter().zip(&mut values) {
             if slot.is_none() && wanted.eq_ignore_ascii_case(name) {
@@ -26,13 +29,14 @@ pub fn asker<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Asker<'a>
             }
         }
     }
-    let [method, path, content_type, accept, request_id] = values;
+    let [method, path, content_type, accept, request_id, version] = values;
     let page =
         method == Some(b"GET") && accept.is_some_and(|accept| accept.windows(9).any(|part| part == b"text/html"));
     Asker {
         grpc: content_type.is_some_and(grpc),
         page: path.filter(|_| page),
         request_id: request_id.and_then(self::request_id),
+        elicits: version == Some(b"2025-11-25"),
     }
 }
 
@@ -88,6 +92,15 @@ mod tests {
         for no in ["application/grpc-web", "application/grpcish", "application/json", "application/grp", ""] {
             assert!(!of(&[("content-type", no)]).grpc, "{no}");
         }
+    }
+
+    #[test]
+    fn one_version_of_mcp_asks_for_a_visit_to_an_address() {
+        assert!(of(&[("MCP-Protocol-Version", "2025-11-25")]).elicits);
+        for no in ["2025-06-18", "2026-07-28", "2025-11-25, 2025-11-25", ""] {
+            assert!(!of(&[("mcp-protocol-version", no)]).elicits, "{no}");
+        }
+        assert!(!of(&[]).elicits);
     }
 
     #[test]

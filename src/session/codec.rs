@@ -48,6 +48,7 @@ pub fn encode(session: &Session) -> [u8; SESSION_BYTES] {
         Sanction::None => (0, 0),
         Sanction::Suspended(until) => (1, until),
         Sanction::Revoked => (2, 0),
+        Sanction::Approved(until) => (3, until),
     };
     out.u8(sanction);
     for seconds in [until, standing.sanctioned, standing.level_since, standing.auth_time, standing.challenged] {
@@ -143,6 +144,7 @@ fn read_standing(input: &mut Reader<'_>, mut standing: Standing) -> Result<Stand
         (0, 0) => Sanction::None,
         (1, until) => Sanction::Suspended(until),
         (2, 0) => Sanction::Revoked,
+        (3, until) => Sanction::Approved(until),
         _ => return Err(CodecError::Value),
     };
     standing.sanctioned = input.u32()?;

@@ -103,15 +103,10 @@ fn seconds() -> impl Strategy<Value = u32> {
 }
 
 fn grant() -> BoxedStrategy<Grant> {
-    let flags = (any::<bool>(), option::of(any::<bool>()), any::<bool>());
+    let flags = (any::<bool>(), option::of(any::<bool>()), any::<bool>(), any::<bool>());
     (option::of(seconds()), option::of(digest()), any::<u8>(), flags)
-        .prop_map(|(auth_time, scope, scope_size, (acr_satisfied, tool_declared, outside_window))| Grant {
-            auth_time,
-            acr_satisfied,
-            scope,
-            scope_size,
-            tool_declared,
-            outside_window,
+        .prop_map(|(auth_time, scope, scope_size, (acr_satisfied, tool_declared, outside_window, inside_window))| {
+            Grant { auth_time, acr_satisfied, scope, scope_size, tool_declared, outside_window, inside_window }
         })
         .boxed()
 }
@@ -291,7 +286,12 @@ fn baseline() -> BoxedStrategy<Baseline> {
 }
 
 fn sanction() -> impl Strategy<Value = Sanction> {
-    prop_oneof![Just(Sanction::None), seconds().prop_map(Sanction::Suspended), Just(Sanction::Revoked)]
+    prop_oneof![
+        Just(Sanction::None),
+        seconds().prop_map(Sanction::Approved),
+        seconds().prop_map(Sanction::Suspended),
+        Just(Sanction::Revoked)
+    ]
 }
 
 /// Any session that the layout can hold, lived or not.

@@ -16,7 +16,7 @@ from azure.core.credentials import AccessToken
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy, SansIOHTTPPolicy
 from azure.core.rest import HttpRequest
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
-from mcp import ClientSession
+from mcp import ClientSession, UrlElicitationRequiredError
 from mcp.client.auth import utils
 from mcp.client.streamable_http import streamable_http_client
 
@@ -52,6 +52,10 @@ async def mcp_client():
     expect("MCP: restrict names what still goes", error.data["allowed_tools"], ["get_*"])
     error = await mcp_call("m1", "admin_one")
     expect("MCP: step_up is a JSON-RPC error", (error.code, error.data["action"]), (40101, "step_up"))
+    error = await mcp_call("m1", "pay_all")
+    asked = UrlElicitationRequiredError.from_error(error).elicitations
+    url = f"https://approvals.example/?session={asked[0].elicitation_id.split('-')[0]}&tool=pay_all"
+    expect("MCP: approval is an elicitation that the SDK reads", [(one.mode, one.url) for one in asked], [("url", url)])
     error = await mcp_call("m1", "export_all")
     expect("MCP: suspend says for how long", (error.code, error.data["retry_after_seconds"]), (40303, 600))
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "admin_one"}}

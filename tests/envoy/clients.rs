@@ -34,6 +34,11 @@ fn configuration() -> String {
         "rules": [
             rule("mcp-ask", json!({ "tool": ["admin_*"] }), json!("step_up")),
             rule("mcp-stop", json!({ "tool": ["export_*"] }), json!({ "suspend": { "seconds": 600 } })),
+            rule(
+                "mcp-approve",
+                json!({ "tool": ["pay_*"] }),
+                json!({ "approval": { "url": "https://approvals.example/?session={session}&tool={tool}" } }),
+            ),
             rule("mcp-narrow", json!({ "tool": ["set_*"] }), json!("restrict")),
             rule("ask", json!({ "route": ["/entra/**", "/shop.Orders/Ask"] }), json!("step_up")),
             rule("stop", json!({ "route": ["/shop.Orders/Stop"] }), json!({ "suspend": { "seconds": 600 } })),

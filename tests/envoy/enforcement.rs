@@ -66,6 +66,73 @@ fn operators_reach_the_interface_and_clients_do_not() {
     assert!(!log.contains("example-admin-secret"));
 }
 
+/// The pair of `admin.yaml`, with MCP and a rule that asks for an approval on the clients' side.
+fn asks_for_approval(operators: u16) -> Example {
+    let clients = "\"session\": { \"key\": [ { \"header\": \"x-api-key\" }, \"bearer\" ] }\n";
+    let asks = "\"session\": { \"key\": [ { \"header\": \"x-api-key\" }, \"bearer\" ] },
+                      \"routes\": [ { \"path\": \"/mcp\", \"protocol\": \"mcp\" } ],
+                      \"mcp\": { \"read_body\": true },
+                      \"rules\": [ {
+                        \"name\": \"exports-need-approval\",
+                        \"when\": { \"actor\": [ \"agent\" ], \"tool\": [ \"export_*\" ] },
+                        \"then\": { \"approval\": { \"url\": \"https://approvals.example/?session={session}&tool={tool}\" } }
+                      } ]\n";
+    let holds = "allow_on_headers_stop_iteration: true\n                configuration: # session-risk begins";
+    let replaced = vec![
+        ("port_value: 10001".to_owned(), format!("port_value: {operators}")),
+        ("configuration: # session-risk begins".to_owned(), holds.to_owned()),
+        (clients.to_owned(), asks.to_owned()),
+    ];
+    Example { replaced, concurrency: 2, ..Example::named("admin.yaml") }
+}
+
+#[test]
+fn an_agents_export_waits_for_an_operator_and_is_refused_again_afterwards() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let gateway = start("approval", &asks_for_approval(port));
+    let (mut client, mut operator) = (gateway.client(), Client::new(port));
+    let call = |tool: &str, version: &str| {
+        let body = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": tool}}).to_string();
+        let request = keyed("POST", "/mcp", "agent").header("x-upstream-mcp", "yes");
+        request.header("content-type", "application/json").header("mcp-protocol-version", version).body(body)
+    };
+    assert_eq!(send(&mut client, &call("get_one", "2025-11-25")).status, 200);
+    let refused = send(&mut client, &call("export_all", "2025-11-25"));
+    let error = refused.json()["error"].clone();
+    assert_eq!((refused.status, &error["code"]), (200, &json!(-32_042)), "{error}");
+    let elicitation = &error["data"]["elicitations"][0];
+    assert_eq!(elicitation["mode"], "url");
+    let plain = send(&mut client, &call("export_all", "2026-07-28"));
+    let data = plain.json()["error"]["data"].clone();
+    assert_eq!((plain.status, plain.json()["error"]["code"].clone()), (403, json!(40_304)));
+    assert_eq!(data, json!({"action": "approval", "approval_url": elicitation["url"]}));
+
+    // What the page behind the address does: the id in it is what the interface for operators takes.
+    let address = data["approval_url"].as_str().unwrap().strip_prefix("https://approvals.example/?session=").unwrap();
+    let (session, tool) = address.split_once("&tool=").unwrap();
+    assert_eq!((session.len(), tool), (32, "export_all"));
+    let order = |query: &str| {
+        let path = format!("/session-risk/sessions/{session}/approve{query}");
+        Request::new("POST", &path).header("authorization", "Bearer example-admin-secret")
+    };
+    let approved = send(&mut operator, &order("?seconds=3"));
+    assert_eq!((approved.status, approved.json()["sanction"].clone()), (200, json!("approved")));
+    let passed = send(&mut client, &call("export_all", "2025-11-25"));
+    assert_eq!(passed.json()["result"]["content"][0]["text"], "answered export_all", "{}", passed.text());
+    for _ in 0..100 {
+        let again = send(&mut gateway.client(), &call("export_all", "2026-07-28"));
+        if again.status == 403 {
+            let details = audit(&gateway.envoy).pop().unwrap();
+            assert_eq!((&details["action"], &details["rule"]), (&json!("approval"), &json!("exports-need-approval")));
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the approval never ended");
+}
+
 #[test]
 fn the_record_joins_the_access_log_and_says_since_when() {
     let gateway = start("record", &example("enforce", "\"deny\""));

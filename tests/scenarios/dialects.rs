@@ -5,7 +5,9 @@ use super::{Expected, Scenario, Story};
 use serde_json::{Value, json};
 
 pub fn all() -> Vec<Scenario> {
-    vec![challenges(), entra_answers(), plain_browser(), restricted(), stopped_grpc(), admin_is_off()]
+    let approval = [approvals(), approval_without_an_address(), approved_by_a_window()];
+    let others = [challenges(), entra_answers(), plain_browser(), restricted(), stopped_grpc(), admin_is_off()];
+    others.into_iter().chain(approval).collect()
 }
 
 const RFC_9470: &str = "Bearer error=\"insufficient_user_authentication\", \
@@ -179,6 +181,94 @@ fn stopped_grpc() -> Scenario {
     story.with("content-type", "application/grpc-web+proto");
     let web = Expected { body: None, ..told(403, "suspend", &[("grpc-status", "")], "") };
     story.step("POST", "/pkg.Service/Do", String::new(), Some(web));
+    story.told()
+}
+
+const APPROVAL: (&str, &str) =
+    ("Approval required", "An operator must approve this session first. Repeat the request when that is done.");
+
+fn approvals() -> Scenario {
+    let url = "https://approvals.example/?session={session}&tool={tool}";
+    let mut story = Story::new(
+        "an approval is asked for in the words of each caller, with the address where it is given",
+        policy(json!({"access": ["write", "export", "admin"]}), json!({"approval": {"url": url}}), dialects()),
+    );
+    story.home().with("x-api-key", "approvals").allowed(1, "GET", "/orders/1");
+    let mut mcp = told(403, "approval", &[("content-type", "application/json"), ("cache-control", "no-store")], "");
+    mcp.body = None;
+    mcp.says = vec![
+        "\"id\":5,\"error\":{\"code\":40304,\"message\":\"Approval required: ",
+        "\"data\":{\"action\":\"approval\",\"approval_url\":\"https://approvals.example/?session=",
+        "&tool=export_all%2F%22%26\"}}}",
+    ];
+    let tool = "export_all/\"&";
+    for version in ["2025-06-18", "2026-07-28", "2025-11-25 "] {
+        story.with("mcp-protocol-version", version).step("POST", "/mcp", call(tool), Some(mcp.clone()));
+    }
+    story.without("mcp-protocol-version").step("POST", "/mcp", call(tool), Some(mcp.clone()));
+    // MCP 2025-11-25 has an error of its own for it, which is an answer and so 200. The sixth request of the session.
+    let mut elicitation = Expected { status: Some(200), ..mcp };
+    elicitation.says = vec![
+        "\"id\":5,\"error\":{\"code\":-32042,\"message\":\"Approval required: ",
+        "\"elicitations\":[{\"mode\":\"url\",\"elicitationId\":\"",
+        "-6\",\"url\":\"https://approvals.example/?session=",
+        "&tool=export_all%2F%22%26\",\"message\":\"An operator must approve",
+    ];
+    story.with("mcp-protocol-version", "2025-11-25").step("POST", "/mcp", call(tool), Some(elicitation));
+    story.step("POST", "/mcp", call("get_one"), Some(super::allow()));
+    // A name that is too long for an address is left out, and no other caller is told in MCP's terms.
+    let long = Expected { says: vec!["&tool=\",\"message\""], ..told(200, "approval", &[], "") };
+    story.step("POST", "/mcp", call(&"x".repeat(129)), Some(Expected { body: None, ..long }));
+    let http = [("content-type", "application/problem+json"), ("location", ""), ("www-authenticate", "")];
+    let mut http = told(403, "approval", &http, "");
+    http.body = None;
+    http.says = vec![",\"status\":403,", ",\"action\":\"approval\",\"approval_url\":\"https://", "&tool=\"}"];
+    story.with("accept", "text/html").step("POST", "/orders/1", String::new(), Some(http));
+    story.with("content-type", "application/grpc");
+    let message = format!("{}: {}", APPROVAL.0, APPROVAL.1);
+    let grpc = [("grpc-status", "7"), ("grpc-message", message.as_str()), ("content-type", "application/grpc")];
+    story.step("POST", "/pkg.Service/Do", String::new(), Some(told(200, "approval", &grpc, "")));
+    story.told()
+}
+
+fn approval_without_an_address() -> Scenario {
+    let mut story = Story::new(
+        "without an address an approval is a refusal like others, for the newest client too",
+        policy(json!({"access": ["write", "export"]}), json!({"approval": {}}), json!({})),
+    );
+    let (title, detail) = APPROVAL;
+    story.home().with("x-api-key", "approval").with("mcp-protocol-version", "2025-11-25");
+    let body = problem(403, "approval", title, detail, "");
+    story.step("POST", "/orders/1", String::new(), Some(told(403, "approval", &[], &body)));
+    let error = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":5,\"error\":{{\"code\":40304,\"message\":\"{title}: {detail}\",\
+         \"data\":{{\"action\":\"approval\"}}}}}}"
+    );
+    story.step("POST", "/mcp", call("export_all"), Some(told(403, "approval", &[], &error)));
+    story.told()
+}
+
+fn approved_by_a_window() -> Scenario {
+    let mut story = Story::new(
+        "an open just-in-time window answers what an approval asks for, and the next rule is asked",
+        json!({
+            "grant": {"from": "jit_from", "until": "jit_until", "tier": "critical"},
+            "rules": [
+                {"name": "approve", "when": {"access": ["write"]}, "then": {"approval": {}}},
+                {"name": "never", "when": {"route": ["/orders/{id}"], "access": ["write"]}, "then": "deny"},
+            ],
+        }),
+    );
+    let start = story.now / 1000;
+    let token = |from: u64, until: Value| json!({"sid": "window", "jit_from": from, "jit_until": until});
+    let (open, over) = (token(start - 60, json!(start + 60)), token(start - 60, json!(start - 1)));
+    let (early, none) = (token(start + 600, json!(start + 900)), token(start - 60, json!("soon")));
+    story.home();
+    for claims in [&over, &early, &none] {
+        story.token(claims.clone()).refused("POST", "/customers/7", (403, "approval"), &[]);
+    }
+    story.token(open).allowed(2, "POST", "/customers/7").refused("POST", "/orders/1", (403, "deny"), &[]);
+    story.wait(60).refused("POST", "/customers/7", (403, "approval"), &[]);
     story.told()
 }
 

@@ -133,6 +133,9 @@ fn effective(raw: &RawConfig, config: &Config) -> serde_json::Value {
 pub(crate) fn rule(rule: &Rule) -> serde_json::Value {
     let when = &rule.when;
     let then = match rule.then {
+        Action::Approval => {
+            json!({"approval": rule.approval_url.as_ref().map_or(json!({}), |url| json!({"url": url}))})
+        }
         Action::Suspend => json!({"suspend": {"seconds": rule.duration.millis() / 1000}}),
         action => action.name().into(),
     };
@@ -288,11 +291,11 @@ fn never(
     }
 }
 
-/// Whether a rule matches every request that rules are asked about. One that asks for a step-up does not: it passes
-/// over who has just answered.
+/// Whether a rule matches every request that rules are asked about. One that asks for a step-up or an approval does not:
+/// it passes over who has just answered.
 fn always(rule: &RawRule) -> bool {
     let when = &rule.when;
-    rule.then != RawOutcome::StepUp
+    !matches!(rule.then, RawOutcome::StepUp | RawOutcome::Approval(_))
         && when.actor.is_none()
         && when.level_at_least == Level::Low
         && when.score_at_least.0 == 0

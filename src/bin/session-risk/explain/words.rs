@@ -177,7 +177,9 @@ fn ending(story: &Story, thresholds: &Thresholds) -> Option<String> {
             Sanction::Suspended(until) => {
                 format!("It is suspended until {}.", time(u64::from(until).saturating_mul(1000)))
             }
-            Sanction::None | Sanction::Revoked => "It is revoked until a newer authentication.".to_owned(),
+            Sanction::None | Sanction::Approved(_) | Sanction::Revoked => {
+                "It is revoked until a newer authentication.".to_owned()
+            }
         });
     }
     if standing.level == Level::Low {

@@ -223,7 +223,7 @@ fn levels(summary: &Summary) -> String {
         ("allow", false, "allow: forwarded"),
         ("restrict", false, "restrict: reads only"),
         ("step_up", false, "step_up: refused until a fresh authentication"),
-        ("suspend", false, "deny, suspend, revoke: refused"),
+        ("suspend", false, "approval, deny, suspend, revoke: refused"),
         ("allow", true, "hollow: not forwarded"),
     ];
     let key = key.iter().map(|(action, held, words)| format!("<span>{}{words}</span>", mark(action, *held)));
