@@ -208,6 +208,8 @@ pub struct Grant {
     pub tool_declared: Option<bool>,
     /// The request needs a just-in-time window, and the token states none that is open.
     pub outside_window: bool,
+    /// When the open window that the request needs ends, in seconds since the epoch.
+    pub window_until: Option<u32>,
 }
 
 /// What a request asks for.

@@ -354,6 +354,9 @@ fn enact(
     }
     // The headers are set on refused requests too: the access log reads them there.
     told.request_headers(&mut |name, value| host.apply(Effect::SetRequestHeader(name, value)));
+    if let Some((name, value)) = response::grant_header(facts) {
+        host.apply(Effect::SetRequestHeader(name, &value));
+    }
     match reply {
         Some(reply) => {
             host.apply(Effect::Reply(&reply));

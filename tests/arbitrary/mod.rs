@@ -112,6 +112,7 @@ fn grant() -> BoxedStrategy<Grant> {
             scope_size,
             tool_declared,
             outside_window,
+            window_until: None,
         })
         .boxed()
 }
