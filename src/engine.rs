@@ -115,7 +115,7 @@ impl Engine {
         let answered = standing.challenged != 0
             && standing.auth_time >= standing.challenged
             && self.recent(standing.auth_time, now);
-        let approved = session.approved(now) || facts.grant.inside_window;
+        let approved = session.approved(now) || facts.grant.window_until.is_some();
         let posture = session.baseline.posture;
         let question = Question { facts, signals, score, level: standing.level, posture, answered, approved };
         policy::decide(&self.rules, self.mode, &question)

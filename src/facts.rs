@@ -208,8 +208,9 @@ pub struct Grant {
     pub tool_declared: Option<bool>,
     /// The request needs a just-in-time window, and the token states none that is open.
     pub outside_window: bool,
-    /// The token states a just-in-time window, and it is open, whether or not the request needs it.
-    pub inside_window: bool,
+    /// When the just-in-time window that the token states ends, in seconds since the epoch, if it is open; whether or not
+    /// the request needs it.
+    pub window_until: Option<u32>,
 }
 
 /// What a request asks for.

@@ -361,6 +361,12 @@ fn enact(
     }
     // The headers are set on refused requests too: the access log reads them there.
     told.request_headers(&mut |name, value| host.apply(Effect::SetRequestHeader(name, value)));
+    let window = root.config_of(facts.config).grant.filter(|window| facts.action.tier >= window.tier);
+    if window.is_some()
+        && let Some((name, value)) = response::grant_header(facts)
+    {
+        host.apply(Effect::SetRequestHeader(name, &value));
+    }
     match reply {
         Some(reply) => {
             host.apply(Effect::Reply(&reply));

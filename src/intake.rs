@@ -359,22 +359,22 @@ impl Reader<'_, '_> {
             .fold(0u32, |sum, entry| sum.wrapping_add(config.digest.short(Role::Scope, &[entry.as_bytes()])));
         let mut tools = entries().filter_map(|entry| entry.strip_prefix("tool:")).peekable();
         let declares = tools.peek().is_some();
-        let inside_window = config.grant.is_some_and(|window| self.is_open(window, now));
+        let window_until = config.grant.and_then(|window| self.open_until(window, now));
         Grant {
             auth_time: self.seconds(standard.auth_time),
             acr_satisfied,
             scope: scope.map(|_| digest.max(1)),
             scope_size: u8::try_from(entries().count()).unwrap_or(u8::MAX),
             tool_declared: tool.filter(|_| declares).map(|tool| tools.any(|declared| declared == tool)),
-            outside_window: config.grant.is_some_and(|window| tier >= window.tier) && !inside_window,
-            inside_window,
+            outside_window: config.grant.is_some_and(|window| tier >= window.tier) && window_until.is_none(),
+            window_until,
         }
     }
 
-    /// Whether the token states a window and it is open. What cannot be read as a time opens nothing.
-    fn is_open(&self, window: Window, now: Timestamp) -> bool {
+    /// When the window that the token states ends, if it is open. What cannot be read as a time opens nothing.
+    fn open_until(&self, window: Window, now: Timestamp) -> Option<u32> {
         let begun = window.from.is_none_or(|claim| self.seconds(claim).is_some_and(|from| from <= now.seconds()));
-        begun && self.seconds(window.until).is_some_and(|until| now.seconds() < until)
+        self.seconds(window.until).filter(|until| begun && now.seconds() < *until)
     }
 
     fn action(&self, target: &Target<'_>, call: Option<&McpCall>) -> (Action, u64) {

@@ -9,7 +9,7 @@ pub use unscored::{failure_reply, unscored_header, unscored_reply};
 
 use crate::{
     engine::Assessment,
-    facts::{Access, SessionKey},
+    facts::{Access, Facts, SessionKey},
     policy::Action,
     score::Contributions,
 };
@@ -91,14 +91,23 @@ pub enum Protocol<'a> {
 }
 
 /// Every request header that is ours to set.
-pub const HEADERS: [&str; 6] = [
+pub const HEADERS: [&str; 7] = [
     "x-session-risk-score",
     "x-session-risk-level",
     "x-session-risk-action",
     "x-session-risk-reasons",
     "x-session-risk-would",
     "x-session-risk-unscored",
+    GRANT_EXPIRES,
 ];
+
+const GRANT_EXPIRES: &str = "x-session-risk-grant-expires";
+
+/// The header that says in how many seconds the window ends that a request needs and finds open.
+pub fn grant_header(facts: &Facts) -> Option<(&'static str, String)> {
+    let until = facts.grant.window_until?;
+    Some((GRANT_EXPIRES, until.saturating_sub(facts.now.seconds()).to_string()))
+}
 
 /// What upstream, access log and client may be told of an assessment.
 #[derive(Clone, Debug)]

@@ -197,7 +197,7 @@ fn revoke_suspend_and_release_hold_from_the_next_request_on() {
 fn asking(profile: Profile) -> Gateway {
     let rules = r#""rules": [{"name": "ask", "when": {"access": ["export"]}, "then": {"approval": {}}}], "table":"#;
     let configuration = CONFIGURATION.replace("DIGEST", DIGEST).replace("\"table\":", rules);
-    let mut gateway = Gateway::start(profile, module(), configuration.as_bytes(), 2).unwrap();
+    let mut gateway = Gateway::start(profile, Module::built(), configuration.as_bytes(), 2).unwrap();
     settled(&mut gateway, "k");
     settled(&mut gateway, "other");
     gateway

@@ -106,7 +106,15 @@ fn grant() -> BoxedStrategy<Grant> {
     let flags = (any::<bool>(), option::of(any::<bool>()), any::<bool>(), any::<bool>());
     (option::of(seconds()), option::of(digest()), any::<u8>(), flags)
         .prop_map(|(auth_time, scope, scope_size, (acr_satisfied, tool_declared, outside_window, inside_window))| {
-            Grant { auth_time, acr_satisfied, scope, scope_size, tool_declared, outside_window, inside_window }
+            Grant {
+                auth_time,
+                acr_satisfied,
+                scope,
+                scope_size,
+                tool_declared,
+                outside_window,
+                window_until: inside_window.then_some(u32::MAX),
+            }
         })
         .boxed()
 }

@@ -42,6 +42,10 @@ fn check(story: &str, step: &Step, became: &Became) {
             for reason in &expected.reasons {
                 assert!(reasons.split(',').any(|found| found == *reason), "{story}: no {reason} in `{reasons}`");
             }
+            for (name, value) in &expected.headers {
+                let found = headers.get(*name).map(String::as_str).unwrap_or_default();
+                assert_eq!(found, value, "{story}: {name} in {headers:?}");
+            }
         }
         Became::Replied(status, details, headers, body) => {
             assert_eq!(Some(*status), expected.status, "{story}: {details}");

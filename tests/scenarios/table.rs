@@ -2,6 +2,8 @@
 
 #[path = "dialects.rs"]
 mod dialects;
+#[path = "limits.rs"]
+mod limits;
 #[path = "rollout.rs"]
 mod rollout;
 
@@ -39,7 +41,8 @@ pub struct Expected {
     pub reasons: Vec<&'static str>,
     /// Texts in the reply's headers or body.
     pub says: Vec<&'static str>,
-    /// Headers of the reply to the last byte, each there once; an empty value stands for a header that is not there.
+    /// Headers of the reply, or those of ours that the upstream sees, to the last byte, each there once; an empty value
+    /// stands for a header that is not there.
     pub headers: Vec<(&'static str, String)>,
     /// The reply's body to the last byte.
     pub body: Option<String>,
@@ -197,6 +200,7 @@ pub fn all() -> Vec<Scenario> {
     ]
     .into_iter()
     .chain(dialects::all())
+    .chain(limits::all())
     .chain(rollout::all())
     .collect()
 }
