@@ -202,7 +202,7 @@ fn approvals() -> Scenario {
         "&tool=export_all%2F%22%26\"}}}",
     ];
     let tool = "export_all/\"&";
-    for version in ["2025-06-18", "2026-07-28", "2025-11-25 "] {
+    for version in ["2025-06-18", "2026-07-28", "2025-11-255"] {
         story.with("mcp-protocol-version", version).step("POST", "/mcp", call(tool), Some(mcp.clone()));
     }
     story.without("mcp-protocol-version").step("POST", "/mcp", call(tool), Some(mcp.clone()));
