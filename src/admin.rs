@@ -123,21 +123,14 @@ fn act(root: &mut Root, host: &mut dyn Host, asked: &Asked<'_>, place: &str, que
     let (wish, does) = match (asked.method, id, verb) {
         (b"GET", None, None) => (Wish::List(number(query, "from").unwrap_or(0)), "list"),
         (b"GET", Some(_), None) => (Wish::Read, "read"),
-        (b"POST", Some(_), Some("revoke")) => (Wish::Order(Order::Revoke), "revoke"),
-        (b"POST", Some(_), Some(verb @ ("suspend" | "approve"))) => {
+        (b"POST", Some(_), Some(verb)) => {
             let (seconds, most) = (number(query, "seconds").unwrap_or(ORDER_SECONDS.0), ORDER_SECONDS.1);
-            if seconds == 0 || seconds > most {
+            let Some((order, does)) = order(verb, Span::from_seconds(seconds)) else { return unknown() };
+            if matches!(order, Order::Suspend(_) | Order::Approve(_)) && !(1..=most).contains(&seconds) {
                 return Outcome::refused(400, "refused", "seconds must be in 1..=2592000");
             }
-            let span = Span::from_seconds(seconds);
-            if verb == "suspend" {
-                (Wish::Order(Order::Suspend(span)), "suspend")
-            } else {
-                (Wish::Order(Order::Approve(span)), "approve")
-            }
+            (Wish::Order(order), does)
         }
-        (b"POST", Some(_), Some("release")) => (Wish::Order(Order::Release), "release"),
-        (b"POST", Some(_), Some("forget")) => (Wish::Order(Order::Forget), "forget"),
         _ => return unknown(),
     };
     let order = match wish {
@@ -163,6 +156,18 @@ fn act(root: &mut Root, host: &mut dyn Host, asked: &Asked<'_>, place: &str, que
     }
     let why = "no such session: give its 32 hex digits, or - and its identity in x-session-identity";
     Outcome::refused(404, does, why)
+}
+
+/// The order of this name, for this long where it is one of a time.
+fn order(name: &str, span: Span) -> Option<(Order, &'static str)> {
+    Some(match name {
+        "revoke" => (Order::Revoke, "revoke"),
+        "suspend" => (Order::Suspend(span), "suspend"),
+        "approve" => (Order::Approve(span), "approve"),
+        "release" => (Order::Release, "release"),
+        "forget" => (Order::Forget, "forget"),
+        _ => return None,
+    })
 }
 
 /// The keys that an id may stand for: its digits, or the identity digested here, once for each source it may come from.

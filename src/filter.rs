@@ -324,6 +324,19 @@ fn protocol<'a>(call: Option<&'a McpCall>, asker: &Asker<'a>) -> Protocol<'a> {
     }
 }
 
+/// Where the request is approved, when the rule that decided on it says so.
+fn approval<'a>(
+    config: &'a Config,
+    facts: &Facts,
+    assessment: &Assessment,
+    call: Option<&'a McpCall>,
+    elicits: bool,
+) -> Option<Approval<'a>> {
+    let rule = config.engine.rules.get(usize::from(assessment.decision.rule?))?;
+    let tool = call.and_then(McpCall::tool).unwrap_or_default();
+    Some(Approval { url: rule.approval_url.as_deref()?, session: facts.key, tool, elicits })
+}
+
 /// Tells gateway, upstream, client, log and metrics what was decided.
 fn enact(
     root: &mut Root,
@@ -349,13 +362,7 @@ fn enact(
         let config = root.config_of(facts.config);
         let line = audit::line(assessment, facts, before.level, asker.request_id, &config.engine.rules);
         host.apply(Effect::Log(LogLevel::Info, &line));
-        let rule = decision.rule.and_then(|rule| config.engine.rules.get(usize::from(rule)));
-        let approval = rule.and_then(|rule| rule.approval_url.as_deref()).map(|url| Approval {
-            url,
-            session: facts.key,
-            tool: asked.call.and_then(McpCall::tool).unwrap_or_default(),
-            elicits: asker.elicits,
-        });
+        let approval = approval(config, facts, assessment, asked.call, asker.elicits);
         let caller = Caller { protocol: protocol(asked.call, &asker), takes_claims: asked.takes_claims, approval };
         reply = response::local_reply(assessment, facts.action.access, caller, &config.step_up);
     }

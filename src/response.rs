@@ -190,7 +190,7 @@ pub fn local_reply(
     }
     let seconds = decision.duration.millis().div_ceil(1000).max(1);
     if action == Action::Approval {
-        return Some(approval::reply(caller, assessment.session.requests));
+        return Some(approval::reply(caller, assessment));
     }
     Some(reply(action, seconds, caller, step_up))
 }

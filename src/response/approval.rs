@@ -2,7 +2,7 @@
 //! Whether it is approved is the session's; nothing here asks anybody.
 
 use super::{Caller, LocalReply, Protocol, Words, encode, worded};
-use crate::facts::SessionKey;
+use crate::{engine::Assessment, facts::SessionKey};
 
 /// Where a session is approved, and who is told.
 #[derive(Clone, Copy, Debug)]
@@ -30,19 +30,20 @@ const APPROVAL: Words<'static> = Words {
 /// Longest name of a tool that goes into the address: as much as a log gets.
 const TOOL_BYTES: usize = 128;
 
-/// The refusal. `number` is the request's in its session.
-pub(super) fn reply(caller: Caller<'_>, number: u32) -> LocalReply {
+/// The refusal.
+pub(super) fn reply(caller: Caller<'_>, assessment: &Assessment) -> LocalReply {
     let Some(approval) = caller.approval else { return worded(&APPROVAL, Vec::new(), "", caller.protocol) };
     let url = approval.address();
     let extra = format!(",\"approval_url\":\"{url}\"");
-    if !(approval.elicits && matches!(caller.protocol, Protocol::Mcp(_))) {
+    if !(approval.elicits && matches!(caller.protocol, Protocol::Mcp(Some(_)))) {
         return worded(&APPROVAL, Vec::new(), &extra, caller.protocol);
     }
-    // MCP 2025-11-25, client/elicitation: an answer to the call like any other, hence 200. Clients tell elicitations
-    // apart by their ids, so each refusal has one of its own.
+    // MCP 2025-11-25, client/elicitation: an answer to the call like any other, hence 200, and hence only to a call whose
+    // id is known: a notification has none. Clients tell elicitations apart by their ids, so each refusal has its own.
     let (session, message) = (approval.session, APPROVAL.detail);
+    let (time, number) = (assessment.session.seen.millis(), assessment.session.requests);
     let extra = format!(
-        "{extra},\"elicitations\":[{{\"mode\":\"url\",\"elicitationId\":\"{session}-{number}\",\"url\":\"{url}\",\
+        "{extra},\"elicitations\":[{{\"mode\":\"url\",\"elicitationId\":\"{session}-{time}-{number}\",\"url\":\"{url}\",\
          \"message\":\"{message}\"}}]"
     );
     worded(&Words { status: 200, code: -32_042, ..APPROVAL }, Vec::new(), &extra, caller.protocol)

@@ -104,6 +104,9 @@ fn an_agents_export_waits_for_an_operator_and_is_refused_again_afterwards() {
     assert_eq!((refused.status, &error["code"]), (200, &json!(-32_042)), "{error}");
     let elicitation = &error["data"]["elicitations"][0];
     assert_eq!(elicitation["mode"], "url");
+    let again = send(&mut client, &call("export_all", "2025-11-25")).json()["error"]["data"]["elicitations"][0].clone();
+    assert_eq!(again["url"], elicitation["url"]);
+    assert_ne!(again["elicitationId"], elicitation["elicitationId"], "each refusal has its own");
     let plain = send(&mut client, &call("export_all", "2026-07-28"));
     let data = plain.json()["error"]["data"].clone();
     assert_eq!((plain.status, plain.json()["error"]["code"].clone()), (403, json!(40_304)));

@@ -5,7 +5,7 @@ use super::{Expected, Scenario, Story};
 use serde_json::{Value, json};
 
 pub fn all() -> Vec<Scenario> {
-    let approval = [approvals(), approval_without_an_address(), approved_by_a_window()];
+    let approval = [approvals(), approval_without_an_address(), approval_in_shadow(), approved_by_a_window()];
     let others = [challenges(), entra_answers(), plain_browser(), restricted(), stopped_grpc(), admin_is_off()];
     others.into_iter().chain(approval).collect()
 }
@@ -202,19 +202,23 @@ fn approvals() -> Scenario {
         "&tool=export_all%2F%22%26\"}}}",
     ];
     let tool = "export_all/\"&";
-    for version in ["2025-06-18", "2026-07-28", "2025-11-25 "] {
+    for version in ["2025-06-18", "2026-07-28", "2025-11-255"] {
         story.with("mcp-protocol-version", version).step("POST", "/mcp", call(tool), Some(mcp.clone()));
     }
     story.without("mcp-protocol-version").step("POST", "/mcp", call(tool), Some(mcp.clone()));
-    // MCP 2025-11-25 has an error of its own for it, which is an answer and so 200. The sixth request of the session.
-    let mut elicitation = Expected { status: Some(200), ..mcp };
+    // MCP 2025-11-25 has an error of its own for it, which is an answer and so 200.
+    let mut elicitation = Expected { status: Some(200), ..mcp.clone() };
     elicitation.says = vec![
         "\"id\":5,\"error\":{\"code\":-32042,\"message\":\"Approval required: ",
         "\"elicitations\":[{\"mode\":\"url\",\"elicitationId\":\"",
-        "-6\",\"url\":\"https://approvals.example/?session=",
+        "\",\"url\":\"https://approvals.example/?session=",
         "&tool=export_all%2F%22%26\",\"message\":\"An operator must approve",
     ];
     story.with("mcp-protocol-version", "2025-11-25").step("POST", "/mcp", call(tool), Some(elicitation));
+    // Nothing is answered to a notification: it gets a status.
+    let notification = json!({"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "export_all"}}).to_string();
+    let refused = Expected { says: vec!["\"id\":null,\"error\":{\"code\":40304,"], ..mcp };
+    story.step("POST", "/mcp", notification, Some(refused));
     story.step("POST", "/mcp", call("get_one"), Some(super::allow()));
     // A name that is too long for an address is left out, and no other caller is told in MCP's terms.
     let long = Expected { says: vec!["&tool=\",\"message\""], ..told(200, "approval", &[], "") };
@@ -245,6 +249,16 @@ fn approval_without_an_address() -> Scenario {
          \"data\":{{\"action\":\"approval\"}}}}}}"
     );
     story.step("POST", "/mcp", call("export_all"), Some(told(403, "approval", &[], &error)));
+    story.told()
+}
+
+fn approval_in_shadow() -> Scenario {
+    let mut story = Story::new(
+        "an approval in shadow is asked of nobody",
+        json!({"rules": [{"name": "ask", "when": {"access": ["export"]}, "then": {"approval": {}}, "mode": "shadow"}]}),
+    );
+    let would = Expected { would: Some("approval"), ..super::allow() };
+    story.home().with("x-api-key", "shadow").step("POST", "/mcp", call("export_all"), Some(would));
     story.told()
 }
 
