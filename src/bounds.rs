@@ -52,6 +52,15 @@ pub const RELAPSES: u8 = 5;
 /// A whole week at `low` takes one relapse off.
 pub const RELAPSE_HEALS_SECONDS: u32 = 7 * 24 * 3600;
 
+/// Of this many seconds after a challenge one refusal is counted: a page asks for all that it shows at once.
+pub const IGNORED_SECONDS: u32 = 10;
+/// Refusals counted from which on a challenge is ignored: a minute of them at least.
+pub const IGNORED: u8 = 6;
+/// The most that are counted.
+pub const IGNORED_MOST: u8 = 7;
+/// Refusals are told apart by the number of their ten seconds, modulo this.
+pub const IGNORED_SLOTS: u32 = 8;
+
 /// User-Agents, and TLS fingerprints, that one worker keeps read.
 pub const CACHED_TEXTS: usize = 256;
 /// Longest of them in bytes: with it 128 KiB are the most that a worker holds of each.

@@ -5,8 +5,8 @@ use crate::{
     facts::{Facts, Outcome, Tier, device::Posture},
     policy::{self, Action, Decision, Mode, Question, Rule},
     score::{Contributions, Level, Score, Thresholds, heal, relapsed},
-    session::{Sanction, Session, Standing},
-    signal::{self, Group, Kind, Limits, Scene, Signals, Weights},
+    session::{Ignored, Sanction, Session, Standing},
+    signal::{self, Decibans, Group, Kind, Limits, Scene, Signal, Signals, Weights},
     time::{Span, Timestamp},
 };
 
@@ -58,7 +58,7 @@ impl Engine {
         let fresh = self.authenticated_in_session(&session, now) || self.stepped_up(&session, now);
         let (baseline, created) = (&session.baseline, session.created);
         let scene = Scene { facts, baseline, weights: &self.weights, limits: &self.limits, created, fresh };
-        let signals = signal::detect(scene);
+        let mut signals = signal::detect(scene);
         let dated = dated(&session, now);
         signals.iter().for_each(|signal| session.evidence.absorb(signal, dated));
         session.baseline.hear_posture(facts);
@@ -69,14 +69,20 @@ impl Engine {
             session.restore_posture(now);
         }
 
-        let score = Score::of(&session.evidence, now);
-        let standing = &mut session.standing;
-        let (held, since) = (standing.level, standing.level_since);
-        (standing.level, standing.level_since) = self.thresholds.next(score, held, since, standing.relapses, now);
-        count_relapse(standing, before, now);
-        let level = standing.level;
+        let held = (session.standing.level, session.standing.level_since);
+        let (mut score, mut decision) = self.judge(facts, &mut session, &signals, held, now);
+        if decision.action == Action::StepUp
+            && decision.enforced
+            && session.standing.ignore(session.seen, now)
+            && let Some(signal) = self.challenge_ignored(&session, now)
+        {
+            signals.raise(signal);
+            session.evidence.absorb(&signal, dated);
+            (score, decision) = self.judge(facts, &mut session, &signals, held, now);
+        }
+        count_relapse(&mut session.standing, before, now);
+        let level = session.standing.level;
         let contributions = Contributions::of(&session.evidence, &signals, now);
-        let decision = self.decide(facts, &session, &signals, score, now);
         settle(&mut session, facts, &decision, now);
         Assessment { score, level, contributions, signals, decision, session }
     }
@@ -98,6 +104,31 @@ impl Engine {
     /// Whether [`Engine::observe`] would change a session without suspicion: most answers need no write.
     pub fn worth_observing(facts: &Facts, outcome: &Outcome) -> bool {
         facts.action.step_up || outcome.reported > 0 || signal::probing::suspicious(outcome, facts)
+    }
+
+    /// The score, the level after the one `held`, and what the policy makes of them.
+    fn judge(
+        &self,
+        facts: &Facts,
+        session: &mut Session,
+        signals: &Signals,
+        (held, since): (Level, u32),
+        now: Timestamp,
+    ) -> (Score, Decision) {
+        let score = Score::of(&session.evidence, now);
+        let standing = &mut session.standing;
+        (standing.level, standing.level_since) = self.thresholds.next(score, held, since, standing.relapses, now);
+        (score, self.decide(facts, session, signals, score, now))
+    }
+
+    /// That the session ignores its challenge, which may keep it where it is and does not make it critical: a tab that polls
+    /// looks the same.
+    fn challenge_ignored(&self, session: &Session, now: Timestamp) -> Option<Signal> {
+        let mut others = session.evidence;
+        others.clear(|line| line.kind == Kind::ChallengeIgnored);
+        let others = Score::of(&others, now).points();
+        let room = self.thresholds.critical.points().saturating_sub(others).saturating_sub(1);
+        Some(signal::identity::challenge_ignored(&self.weights, room)).filter(|signal| signal.weight != Decibans::ZERO)
     }
 
     fn decide(&self, facts: &Facts, session: &Session, signals: &Signals, score: Score, now: Timestamp) -> Decision {
@@ -195,10 +226,13 @@ fn settle(session: &mut Session, facts: &Facts, decision: &Decision, now: Timest
             session.baseline.error_sum =
                 session.baseline.error_sum.saturating_add(signal::probing::repeat(&session.baseline, facts));
             session.baseline.learn(facts);
+            if standing.level == Level::Low {
+                standing.ignored = Ignored::default();
+            }
         }
         // The first challenge stays the one to be answered, or a thief's retries would outdate the owner's answer.
         Action::StepUp if standing.challenged == 0 || standing.auth_time >= standing.challenged => {
-            standing.challenged = now.seconds();
+            (standing.challenged, standing.ignored) = (now.seconds(), Ignored::default());
         }
         Action::Suspend if decision.enforced && decision.rule.is_some() => {
             standing.sanction = Sanction::Suspended(now.after(decision.duration).seconds());

@@ -8,6 +8,7 @@ pub mod table;
 
 use crate::{
     baseline::Baseline,
+    bounds::{IGNORED, IGNORED_MOST, IGNORED_SECONDS, IGNORED_SLOTS},
     evidence::Ledger,
     facts::{Actor, Tier},
     score::Level,
@@ -62,9 +63,36 @@ pub struct Standing {
     pub acr_satisfied: bool,
     /// When a step-up challenge was last due, in seconds since the epoch; 0 when never or when answered.
     pub challenged: u32,
+    /// What was refused since, while nobody answered it.
+    pub ignored: Ignored,
+}
+
+/// Refusals that were counted since a challenge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ignored {
+    /// How many, at most [`IGNORED_MOST`].
+    pub count: u8,
+    /// In which ten seconds after the challenge the last one came, modulo [`IGNORED_SLOTS`].
+    pub slot: u8,
 }
 
 impl Standing {
+    /// Takes note of a request that is refused `now` because a challenge is open; the one before it was `seen`. `true` when
+    /// it counts, and so many have that the challenge is ignored.
+    pub fn ignore(&mut self, seen: Timestamp, now: Timestamp) -> bool {
+        if self.challenged == 0 || self.auth_time >= self.challenged {
+            return false;
+        }
+        let slots = now.seconds().saturating_sub(self.challenged) / IGNORED_SECONDS;
+        let slot = u8::try_from(slots % IGNORED_SLOTS).unwrap_or(0);
+        // After silence it counts whatever its number, which comes around.
+        if slot == self.ignored.slot && now.since(seen) < Span::from_seconds(IGNORED_SECONDS) {
+            return false;
+        }
+        self.ignored = Ignored { count: self.ignored.count.saturating_add(1).min(IGNORED_MOST), slot };
+        self.ignored.count >= IGNORED
+    }
+
     /// Sets the level to `low` at once, where the evidence decides anew. Who is there already has been there since.
     pub fn lower(&mut self, now: Timestamp) {
         if self.level != Level::Low {
@@ -140,6 +168,7 @@ impl Session {
             self.evidence.clear(|_| true);
             self.standing.lower(now);
             self.standing.challenged = 0;
+            self.standing.ignored = Ignored::default();
             self.standing.relapses = 0;
             // What the detectors of behaviour had added up so far would raise the same evidence with the next request.
             self.baseline.export_sum = 0;
@@ -161,7 +190,9 @@ impl Session {
         merged.evidence = last.evidence.merge(first.evidence);
         let (a, b) = (&last.standing, &first.standing);
         merged.standing.auth_time = a.auth_time.max(b.auth_time);
-        merged.standing.challenged = a.challenged.max(b.challenged);
+        // Of one challenge the larger count.
+        (merged.standing.challenged, merged.standing.ignored) =
+            (a.challenged, a.ignored).max((b.challenged, b.ignored));
         (merged.standing.sanctioned, merged.standing.sanction) =
             (a.sanctioned, a.sanction).max((b.sanctioned, b.sanction));
         let (a, b) = (&last.baseline, &first.baseline);

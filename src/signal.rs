@@ -204,6 +204,8 @@ catalogue! {
         "more writes or exports than the session's budget: a rule denies them";
     26 Reported "reported" Reported 25 240 min Assumed ["DE.CM", "RS.AN"]
         "the application itself reports the session: it knows what happened there";
+    27 ChallengeIgnored "challenge_ignored" Identity 5 60 min Assumed ["PR.AA-05", "DE.CM"]
+        "refused again and again, and the challenge is not answered: owners answer it, but their tabs poll, so it is weak";
 }
 
 /// What changed, for the reasons: never an address, never a token.

@@ -3,14 +3,14 @@
 
 use crate::{
     baseline::{Baseline, KnownNetwork, Mix},
-    bounds::{LEDGER_LINES, NETWORKS, RELAPSES, SESSION_BYTES},
+    bounds::{IGNORED_MOST, IGNORED_SLOTS, LEDGER_LINES, NETWORKS, RELAPSES, SESSION_BYTES},
     evidence::{Ledger, Line},
     facts::{
         ACTORS, Country, Location, NetworkKind, TIERS,
         device::{Family, Os, Posture, UserAgent},
     },
     score::LEVELS,
-    session::{Sanction, Session, Standing},
+    session::{Ignored, Sanction, Session, Standing},
     signal::{Decibans, Kind},
     time::Timestamp,
 };
@@ -50,7 +50,8 @@ pub fn encode(session: &Session) -> [u8; SESSION_BYTES] {
         Sanction::Revoked => (2, 0),
         Sanction::Approved(until) => (3, until),
     };
-    out.u8(sanction);
+    let ignored = standing.ignored;
+    out.u8(sanction | ignored.slot.min(7) << 2 | ignored.count.min(7) << 5);
     for seconds in [until, standing.sanctioned, standing.level_since, standing.auth_time, standing.challenged] {
         out.u32(seconds);
     }
@@ -138,7 +139,9 @@ pub fn decode(bytes: &[u8]) -> Result<Session, CodecError> {
 }
 
 fn read_standing(input: &mut Reader<'_>, mut standing: Standing) -> Result<Standing, CodecError> {
-    let kind = input.u8()?;
+    let packed = input.u8()?;
+    let kind = packed & 3;
+    standing.ignored = Ignored { count: packed >> 5, slot: packed >> 2 & 7 };
     let until = input.u32()?;
     standing.sanction = match (kind, until) {
         (0, 0) => Sanction::None,
@@ -347,6 +350,9 @@ impl Reader<'_> {
         })
     }
 }
+
+/// The count and the slot of ignored challenges have three bits each.
+const _: () = assert!(IGNORED_MOST <= 7 && IGNORED_SLOTS <= 8, "more of them need another layout version");
 
 /// Networks stored, for the size check below.
 const _: () = assert!(NETWORKS == 4, "another number of networks needs another layout version");

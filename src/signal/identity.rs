@@ -1,7 +1,7 @@
-//! Who a request says it comes from: credentials that contradict themselves, whatever the past, and a person's browser
-//! where a machine's credential was used by machines.
+//! Who a request says it comes from: credentials that contradict themselves, whatever the past, a person's browser where a
+//! machine's credential was used by machines, and challenges that nobody answers. When those are, `session.rs` knows.
 
-use crate::signal::{Change, Kind, Scene, Signal, Signals};
+use crate::signal::{Change, Decibans, Kind, Scene, Signal, Signals, Weights};
 
 /// Raises `duplicate_identity`, `malformed_identity` and `human_use_of_service`.
 pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
@@ -12,6 +12,12 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
         }
     }
     human_use(scene, signals);
+}
+
+/// `challenge_ignored`, of no more than `room` points.
+pub fn challenge_ignored(weights: &Weights, room: u8) -> Signal {
+    let kind = Kind::ChallengeIgnored;
+    Signal { kind, weight: weights.of(kind).min(Decibans::points(room)), change: Change::None }
 }
 
 /// Silent for a credential that a browser used first, and while there is too little past to tell.

@@ -19,7 +19,7 @@ use session_risk::facts::{
     NetworkKind, SessionKey, TIERS, Tier,
 };
 use session_risk::score::LEVELS;
-use session_risk::session::{Sanction, Session, Standing};
+use session_risk::session::{Ignored, Sanction, Session, Standing};
 use session_risk::signal::{CATALOGUE, Decibans, Kind};
 use session_risk::time::Timestamp;
 
@@ -306,16 +306,20 @@ fn sanction() -> impl Strategy<Value = Sanction> {
 pub fn session() -> BoxedStrategy<Session> {
     let lines = vec(line(seconds()), 0..=LEDGER_LINES).prop_map(|lines| Ledger::from_lines(lines.into_iter()));
     let level = prop::sample::select(LEVELS.map(|(level, _)| level).to_vec());
-    let standing = (level, seconds(), sanction(), seconds(), seconds(), any::<bool>(), seconds(), 0..=5u8).prop_map(
-        |(level, level_since, sanction, sanctioned, auth_time, acr_satisfied, challenged, relapses)| Standing {
-            level,
-            level_since,
-            sanction,
-            sanctioned,
-            auth_time,
-            acr_satisfied,
-            challenged,
-            relapses,
+    let counts = (0..=5u8, 0..=7u8, 0..=7u8);
+    let standing = (level, seconds(), sanction(), seconds(), seconds(), any::<bool>(), seconds(), counts).prop_map(
+        |(level, level_since, sanction, sanctioned, auth_time, acr_satisfied, challenged, (relapses, count, slot))| {
+            Standing {
+                level,
+                level_since,
+                sanction,
+                sanctioned,
+                auth_time,
+                acr_satisfied,
+                challenged,
+                relapses,
+                ignored: Ignored { count, slot },
+            }
         },
     );
     (actor(), seconds(), storable_time(), 0..0x0100_0000u32, baseline(), lines, standing)

@@ -1,10 +1,10 @@
-//! Scenarios of what a session may do: the window of a grant. What raises a score is the other scenarios' business.
+//! Scenarios of what a session may do: the window of a grant, challenges that nobody answers. What raises a score is the other scenarios' business.
 
 use super::{Expected, START, Scenario, Story};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub fn all() -> Vec<Scenario> {
-    vec![grant_ends()]
+    vec![grant_ends(), challenge_ignored(), challenge_ignored_in_shadow()]
 }
 
 /// Forwarded under `allow`, and the upstream is told so many seconds; an empty text is nothing.
@@ -33,4 +33,59 @@ fn grant_ends() -> Scenario {
     story.step("GET", "/orders/1", String::new(), told(""));
     story.token(json!({"sid": "window"})).refused("GET", "/admin/users", (403, "deny"), &[]);
     story.told()
+}
+
+/// Rules that ask everybody who administers, and stop who does not answer.
+fn asking(mode: &str) -> Value {
+    json!({"rules": [
+        {"name": "gone", "when": {"signal": ["challenge_ignored"]}, "then": {"suspend": {"seconds": 60}}},
+        {"name": "ask", "when": {"tier_at_least": "sensitive"}, "then": "step_up", "mode": mode},
+    ]})
+}
+
+fn challenge_ignored() -> Scenario {
+    let mut story = Story::new(
+        "a session that comes again and again without an answer says so with the sixth time",
+        asking("enforce"),
+    );
+    let token = |auth_time: u64| json!({"sid": "deaf", "auth_time": auth_time});
+    let start = START / 1000;
+    story.home().token(token(start - 3600)).allowed(3, "GET", "/orders/{}");
+    let asked = |story: &mut Story, times: usize| {
+        (0..times).for_each(|_| _ = story.wait(28).refused("GET", "/admin/users", (401, "step_up"), &[]));
+    };
+    // The challenge, and five times more; a page's other resources do not count, and neither do public requests.
+    asked(&mut story, 6);
+    for path in ["/admin/a", "/admin/b", "/admin/c"] {
+        story.refused("GET", path, (401, "step_up"), &[]);
+    }
+    story.passes("POST", "/login", "allow");
+    // An answer, and later another challenge, which has its own count.
+    let now = story.now / 1000;
+    story.token(token(now)).allowed(2, "GET", "/admin/users").wait(400);
+    asked(&mut story, 6);
+    story.wait(28).refused("GET", "/admin/users", (403, "suspend"), &["60"]);
+    // An answer clears it at once.
+    let now = story.now / 1000 + 60;
+    story.wait(60).token(token(now)).allowed(1, "GET", "/orders/1").passes("GET", "/admin/users", "allow");
+    let scenario = story.told();
+    let answered = scenario.steps.len() - 1;
+    without_reasons(scenario, answered)
+}
+
+fn challenge_ignored_in_shadow() -> Scenario {
+    let mut story = Story::new("a challenge that nobody sees is not ignored", asking("shadow"));
+    story.home().token(json!({"sid": "shadow"})).allowed(3, "GET", "/orders/{}");
+    for _ in 0..12 {
+        let expected = Expected { action: Some("allow"), would: Some("step_up"), ..Expected::default() };
+        story.wait(28).step("GET", "/admin/users", String::new(), Some(expected));
+    }
+    story.told()
+}
+
+/// The upstream is told no reasons with this step.
+fn without_reasons(mut scenario: Scenario, step: usize) -> Scenario {
+    let expected = scenario.steps[step].expected.as_mut().unwrap();
+    expected.headers = vec![("x-session-risk-reasons", String::new())];
+    scenario
 }

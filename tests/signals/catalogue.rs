@@ -63,6 +63,7 @@ pub(crate) fn stories() -> Vec<Story> {
         habits(),
         answers(),
         identities(),
+        challenges(),
     ]
     .into_iter()
     .flatten()
@@ -428,5 +429,28 @@ fn identities() -> Vec<Story> {
             .not("where a browser was", browser(Actor::ApiKey, OLDER_FIREFOX, FIREFOX))
             .not("another tool", browser(Actor::ApiKey, CURL, "Wget/1.21"))
             .not("a person's session", browser(Actor::Human, CURL, FIREFOX)),
+    ]
+}
+
+/// Somebody is asked to authenticate, and comes again so often.
+fn challenges() -> Vec<Story> {
+    let comes = |pause: u32, times: u32, tier, answer: Option<u32>| {
+        let again = move |n: u32| {
+            let (second, auth_time) = (300 + n * pause, answer.filter(|_| n > 2));
+            let step = at(second).doing(|action| (action.endpoint, action.tier) = (2, tier));
+            step.but(|facts| facts.grant = Grant { auth_time, ..Grant::default() })
+        };
+        past(5).chain((0..=times).map(again))
+    };
+    let critical = Tier::Critical;
+    vec![
+        Story::of(Kind::ChallengeIgnored, ALL, "comes six times without an answer", comes(30, 6, critical, None))
+            .not("all that a page shows", comes(1, 6, critical, None))
+            .not("answers in between", comes(30, 6, critical, Some(START + 365)))
+            .not("for what nobody asks", comes(30, 6, Tier::Standard, None)),
+        Story::of(Kind::ChallengeIgnored, ALL, "a tab polls every five seconds", comes(5, 12, critical, None))
+            .not("what nobody asks about", comes(5, 12, Tier::Standard, None)),
+        Story::of(Kind::ChallengeIgnored, ALL, "comes every eighty seconds", comes(80, 6, critical, None))
+            .not("every second", comes(1, 6, critical, None)),
     ]
 }

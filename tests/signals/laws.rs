@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use session_risk::bounds::SIGNALS;
 use session_risk::config::Config;
 use session_risk::facts::{Access, Actor, Binding, Facts, NetworkKind, Outcome};
-use session_risk::score::Score;
+use session_risk::score::{Level, Score};
 use session_risk::signal::{CATALOGUE, Change, Decibans, Kind, Signal, Signals};
 use session_risk::time::{Span, Timestamp};
 use std::collections::BTreeMap;
@@ -139,6 +139,25 @@ proptest! {
         prop_assert_eq!(weights.last(), Some(&Decibans::points(Kind::BindingLost.row().weight)));
         let silent = weights.iter().take_while(|weight| **weight == Decibans::ZERO).count();
         prop_assert_eq!(u32::try_from(silent).unwrap(), known);
+    }
+
+    #[test]
+    fn a_session_that_polls_under_a_challenge_stays_where_it_is(
+        points in 20..=34u8, weight in 1..=63u8, beat in 1..120u64, count in 100..200usize,
+    ) {
+        let rule = serde_json::json!({"name": "ask", "when": {"level_at_least": "high"}, "then": "step_up"});
+        let json = serde_json::json!({
+            "secret": "0123456789abcdef", "weights": {"challenge_ignored": weight}, "rules": [rule],
+        });
+        let engine = Config::from_json(json.to_string().as_bytes()).unwrap().engine;
+        let reported = Step { answer: Some(Outcome { status: 200, bytes: 0, reported: points }), ..at(0) };
+        let polls = (0..count).map(|_| at(0));
+        let heard = tell(&engine, &paced([reported].into_iter().chain(polls), &vec![beat * 1_000; count + 1]));
+        let highest = heard.iter().map(|heard| heard.session.standing.level).max();
+        prop_assert_eq!(highest, Some(Level::High));
+        let said = weights(&heard, Kind::ChallengeIgnored).into_iter().max().unwrap_or_default();
+        prop_assert!(said <= Decibans::points(weight), "{:?}", said);
+        prop_assert!(said > Decibans::ZERO || points == 34, "it is said as far as there is room");
     }
 
     #[test]

@@ -99,10 +99,13 @@ pub(crate) fn object(number: u32) -> u32 {
     (number % 20) | ((number / 20 % 8) << 8)
 }
 
-/// An engine that allows everything: these are stories of signals, and what was not allowed would teach nothing.
+/// An engine that allows everything but the critical tier, for which it asks to authenticate: these are stories of signals,
+/// and what was not allowed would teach nothing.
 pub(crate) fn engine() -> Engine {
-    let text = br#"{"secret":"0123456789abcdef","rules":[],"budgets":[{"actor":["agent"],"writes":2,"exports":2}]}"#;
-    Config::from_json(text).unwrap().engine
+    let ask = r#"{"name":"ask","when":{"tier_at_least":"critical"},"then":"step_up"}"#;
+    let budgets = r#"{"actor":["agent"],"writes":2,"exports":2}"#;
+    let text = format!(r#"{{"secret":"0123456789abcdef","rules":[{ask}],"budgets":[{budgets}]}}"#);
+    Config::from_json(text.as_bytes()).unwrap().engine
 }
 
 /// What one request and its answer came to.
