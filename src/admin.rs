@@ -1,5 +1,6 @@
-//! The admin interface: look at sessions, revoke, suspend, approve, release and forget them, below a configured path. For a
-//! listener that only operators reach; it is off unless configured. What an order does to a session is `session.rs`'s.
+//! The admin interface: look at sessions, revoke, suspend, approve, release and forget them, below a configured path.
+//! For a listener that only operators reach; it is off unless configured. What an order does to a session is
+//! `session.rs`'s.
 //!
 //! Requests are few, so it may allocate and scan; what has no admin interface pays one comparison.
 

@@ -181,13 +181,20 @@ mod level {
         }
 
         #[test]
-        fn of_an_approved_session_stays_and_no_sanction_is_lifted(session in session(), seconds in 1..1000u32, now in storable_time()) {
+        fn of_an_approved_session_stays_and_no_sanction_is_lifted(
+            session in session(),
+            seconds in 1..1000u32,
+            now in storable_time(),
+        ) {
             let mut approved = session;
             approved.obey(Order::Approve(Span::from_seconds(seconds)), now);
             prop_assert_eq!(approved.sanctioned(now), session.sanctioned(now));
             prop_assert_eq!(approved.approved(now), !session.sanctioned(now));
             prop_assert!(!approved.approved(now.after(Span::from_seconds(seconds))));
-            let bare = |mut session: Session| { (session.standing.sanction, session.standing.sanctioned) = Default::default(); session };
+            let bare = |mut session: Session| {
+                (session.standing.sanction, session.standing.sanctioned) = Default::default();
+                session
+            };
             prop_assert_eq!(bare(approved), bare(session), "nothing else changes");
         }
 

@@ -56,14 +56,15 @@ section! {
 section! {
     /// An approval.
     pub struct RawApproval {
-        /// Where it is given, for whoever is refused to open or to hand on. `{session}` becomes the session's id, as in the
-        /// log, `{tool}` the name of the tool that was called.
+        /// Where it is given, for whoever is refused to open or to hand on. `{session}` becomes the session's id, as in
+        /// the log, `{tool}` the name of the tool that was called.
         url: Option<ApprovalUrl> = None,
     }
 }
 
 section! {
-    /// An interface to look at sessions, revoke, suspend, approve and release them. For a listener that only operators reach.
+    /// An interface to look at sessions, revoke, suspend, approve and release them. For a listener that only operators
+    /// reach.
     pub struct RawAdmin {
         /// Path below which it answers; nothing there is forwarded.
         prefix: Template,

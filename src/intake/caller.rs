@@ -13,7 +13,8 @@ pub struct Asker<'a> {
     /// `x-request-id`, unless it is longer than 64 bytes or holds more than letters, digits, `-`, `_` and `.`: it may come
     /// from the client.
     pub request_id: Option<&'a str>,
-    /// Its MCP version has the error that asks for a visit to an address: 2025-11-25 brought it, the next one took it away.
+    /// Its MCP version has the error that asks for a visit to an address: 2025-11-25 brought it, the next one took it
+    /// away.
     pub elicits: bool,
 }
 

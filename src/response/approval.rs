@@ -38,13 +38,14 @@ pub(super) fn reply(caller: Caller<'_>, assessment: &Assessment) -> LocalReply {
     if !(approval.elicits && matches!(caller.protocol, Protocol::Mcp(Some(_)))) {
         return worded(&APPROVAL, Vec::new(), &extra, caller.protocol);
     }
-    // MCP 2025-11-25, client/elicitation: an answer to the call like any other, hence 200, and hence only to a call whose
-    // id is known: a notification has none. Clients tell elicitations apart by their ids, so each refusal has its own.
+    // MCP 2025-11-25, client/elicitation: an answer to the call like any other, hence 200, and hence only to a call
+    // whose id is known: a notification has none. Clients tell elicitations apart by their ids, so each refusal has its
+    // own.
     let (session, message) = (approval.session, APPROVAL.detail);
     let (time, number) = (assessment.session.seen.millis(), assessment.session.requests);
     let extra = format!(
-        "{extra},\"elicitations\":[{{\"mode\":\"url\",\"elicitationId\":\"{session}-{time}-{number}\",\"url\":\"{url}\",\
-         \"message\":\"{message}\"}}]"
+        "{extra},\"elicitations\":[{{\"mode\":\"url\",\"elicitationId\":\"{session}-{time}-{number}\",\
+         \"url\":\"{url}\",\"message\":\"{message}\"}}]"
     );
     worded(&Words { status: 200, code: -32_042, ..APPROVAL }, Vec::new(), &extra, caller.protocol)
 }

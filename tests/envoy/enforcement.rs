@@ -75,7 +75,9 @@ fn asks_for_approval(operators: u16) -> Example {
                       \"rules\": [ {
                         \"name\": \"exports-need-approval\",
                         \"when\": { \"actor\": [ \"agent\" ], \"tool\": [ \"export_*\" ] },
-                        \"then\": { \"approval\": { \"url\": \"https://approvals.example/?session={session}&tool={tool}\" } }
+                        \"then\": { \"approval\": {
+                          \"url\": \"https://approvals.example/?session={session}&tool={tool}\"
+                        } }
                       } ]\n";
     let holds = "allow_on_headers_stop_iteration: true\n                configuration: # session-risk begins";
     let replaced = vec![

@@ -291,8 +291,8 @@ fn never(
     }
 }
 
-/// Whether a rule matches every request that rules are asked about. One that asks for a step-up or an approval does not:
-/// it passes over who has just answered.
+/// Whether a rule matches every request that rules are asked about. One that asks for a step-up or an approval does
+/// not: it passes over who has just answered.
 fn always(rule: &RawRule) -> bool {
     let when = &rule.when;
     !matches!(rule.then, RawOutcome::StepUp | RawOutcome::Approval(_))
