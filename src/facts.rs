@@ -210,6 +210,19 @@ pub struct Grant {
     pub outside_window: bool,
     /// When the open window that the request needs ends, in seconds since the epoch.
     pub window_until: Option<u32>,
+    /// How much the token lets the session do in all, where it is asked.
+    pub most: Allowance,
+}
+
+/// How much a session may do in all; `None` is any number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowance {
+    /// Writes and administration.
+    pub writes: Option<u16>,
+    /// Exports.
+    pub exports: Option<u16>,
+    /// Different objects touched.
+    pub targets: Option<u16>,
 }
 
 /// What a request asks for.
