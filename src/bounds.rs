@@ -18,6 +18,10 @@ pub const SIGNALS: usize = 16;
 pub const MIX_CATEGORIES: usize = 6;
 /// Bytes of the bitmap that remembers which targets were touched.
 pub const TARGET_BYTES: usize = 20;
+/// The same in bits.
+pub const TARGET_BITS: u32 = 160;
+/// The most targets that a budget can say: beyond, the linear counter has too few bits left.
+pub const TARGETS_MOST: u16 = 200;
 
 /// Rules in one policy: one bit each in the set of rules that a request's names select.
 pub const RULES: usize = 64;

@@ -60,6 +60,8 @@ pub struct Config {
     pub admin: Option<Admin>,
     /// Where the window of a just-in-time grant is, if one is needed.
     pub grant: Option<Window>,
+    /// Where tokens state how much their sessions may do.
+    pub stated: Vec<Stated>,
     /// The words in which the upstream reports a session, if it does.
     pub reported: Option<Reported>,
     /// Where sessions are kept.
@@ -288,6 +290,15 @@ impl Window {
     pub fn reads(&self, claim: ClaimId) -> bool {
         self.from == Some(claim) || self.until == claim
     }
+}
+
+/// Where a token states how much a session of an actor may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stated {
+    /// The actor.
+    pub actor: Actor,
+    /// Writes, exports, targets.
+    pub claims: [Option<ClaimId>; 3],
 }
 
 /// The words in which the upstream reports a session.

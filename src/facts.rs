@@ -211,6 +211,19 @@ pub struct Grant {
     /// When the just-in-time window that the token states ends, in seconds since the epoch, if it is open; whether or not
     /// the request needs it.
     pub window_until: Option<u32>,
+    /// How much the token lets the session do in all, where it is asked.
+    pub most: Allowance,
+}
+
+/// How much a session may do in all; `None` is any number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowance {
+    /// Writes and administration.
+    pub writes: Option<u16>,
+    /// Exports.
+    pub exports: Option<u16>,
+    /// Different objects touched.
+    pub targets: Option<u16>,
 }
 
 /// What a request asks for.

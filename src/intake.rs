@@ -2,6 +2,7 @@
 //! how each kind of text is parsed is in `facts/`, what is known of an MCP call in `intake/call.rs`, what the access log is
 //! told of it in `intake/log.rs`, what a refusal is worded by in `intake/caller.rs`.
 
+mod allowance;
 mod cache;
 mod call;
 mod caller;
@@ -112,7 +113,7 @@ pub fn read(
         flaws,
         network: reader.network(),
         device: reader.device(),
-        grant: reader.grant(tool, action.tier, now),
+        grant: reader.grant(tool, action.tier, actor, now),
         action,
         selected,
         config: ConfigId::default(),
@@ -157,7 +158,8 @@ impl Reader<'_, '_> {
                     let mut keys = vec!["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", name.as_str()];
                     keys.extend(path.names());
                     let number = matches!(path.names().last(), Some("auth_time" | "iat" | "exp"))
-                        || self.config.grant.is_some_and(|window| window.reads(ClaimId(index)));
+                        || self.config.grant.is_some_and(|window| window.reads(ClaimId(index)))
+                        || self.config.stated.iter().any(|stated| stated.claims.contains(&Some(ClaimId(index))));
                     *slot = (self.property)(&keys).and_then(|value| metadata_value(&value, number));
                     self.payload |= slot.is_some();
                 }
@@ -345,7 +347,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn grant(&self, tool: Option<&str>, tier: Tier, now: Timestamp) -> Grant {
+    fn grant(&self, tool: Option<&str>, tier: Tier, actor: Actor, now: Timestamp) -> Grant {
         let (config, standard) = (self.config, self.config.session.standard);
         let wanted = config.step_up.acr_values.as_deref().unwrap_or_default();
         let acr_satisfied =
@@ -368,6 +370,7 @@ impl Reader<'_, '_> {
             tool_declared: tool.filter(|_| declares).map(|tool| tools.any(|declared| declared == tool)),
             outside_window: config.grant.is_some_and(|window| tier >= window.tier) && window_until.is_none(),
             window_until,
+            most: self.allowance(actor),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
     baseline::Baseline,
     bounds::SIGNALS,
     facts::{
-        Actor, Binding, Country, Facts,
+        Actor, Allowance, Binding, Country, Facts,
         device::{Posture, UserAgent},
     },
     time::Span,
@@ -201,7 +201,7 @@ catalogue! {
     24 OutsideGrant "outside_grant" Privilege 3 240 min Rule ["NHI5", "ASI03", "PR.AA-05"]
         "privileged access outside its just-in-time window: a rule denies it, so little is left for the score";
     25 WriteBudget "write_budget" Privilege 10 240 min Rule ["NHI5", "ASI02", "ASI10"]
-        "more writes or exports than the session's budget: a rule denies them";
+        "more writes, exports or objects than the session's budget: a rule denies them";
     26 Reported "reported" Reported 25 240 min Assumed ["DE.CM", "RS.AN"]
         "the application itself reports the session: it knows what happened there";
     27 ChallengeIgnored "challenge_ignored" Identity 5 60 min Assumed ["PR.AA-05", "DE.CM"]
@@ -366,10 +366,8 @@ impl Default for Limits {
 pub struct Budget {
     /// The actor.
     pub actor: Actor,
-    /// Writes and administration.
-    pub writes: Option<u16>,
-    /// Exports.
-    pub exports: Option<u16>,
+    /// The most that it may do.
+    pub most: Allowance,
 }
 
 /// What every detector looks at.

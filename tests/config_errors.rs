@@ -545,3 +545,22 @@ fn the_dialects_and_the_admin_interface_are_checked() {
         &["step_up.entra: needs `session.payload`, which says where the verified token's payload is"],
     );
 }
+
+#[test]
+fn a_budget_that_tokens_state_needs_a_payload_and_a_claim_to_read_it_from() {
+    let needs = "needs `session.payload`, which says where the verified token's payload is";
+    says(
+        r#""budgets": [{"writes": 5}, {"exports_claim": "budget.exports", "targets_claim": "objects"}]"#,
+        &[&format!("budgets[1].exports_claim: {needs}"), &format!("budgets[1].targets_claim: {needs}")],
+    );
+    let payload = r#""session": {"payload": {"header": "x-jwt-payload"}}"#;
+    says(
+        &format!(r#"{payload}, "budgets": [{{"writes_claim": "budget..writes"}}]"#),
+        &["budgets[0].writes_claim: a claim name is empty"],
+    );
+    says(r#""budgets": [{"targets": 201}]"#, &["budgets[0].targets: expected a whole number in 0..=200, found `201`"]);
+    let config =
+        accepted(&format!(r#"{payload}, "budgets": [{{"targets": 200, "writes_claim": "w"}}, {{"exports": 0}}]"#));
+    let stated: Vec<_> = config.stated.iter().map(|stated| stated.actor).collect();
+    assert_eq!(stated, ACTORS.map(|(actor, _)| actor), "one an actor, and none of the budget without claims");
+}

@@ -37,7 +37,7 @@ fn the_configuration_of_the_readme_can_be_used() {
 
 #[test]
 fn the_examples_of_the_manual_can_be_used() {
-    let examples = blocks(OPERATIONS, "json");
+    let examples = [blocks(OPERATIONS, "json"), blocks(SIGNALS, "json")].concat();
     assert!(!examples.is_empty());
     for example in examples {
         Config::from_json(example.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{example}"));

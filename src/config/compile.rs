@@ -61,6 +61,7 @@ impl<'a> Compiler<'a> {
         let thresholds = self.thresholds();
         let weights = self.weights();
         let grant = self.grant();
+        let stated = self.stated();
         let session = self.session();
         let network = self.network();
         let device = self.device();
@@ -99,6 +100,7 @@ impl<'a> Compiler<'a> {
             step_up,
             admin,
             grant: grant?,
+            stated,
             reported: self.reported(),
             table: TableSettings {
                 name: raw.table.name.0.clone(),
@@ -242,6 +244,10 @@ impl<'a> Compiler<'a> {
         }
         if self.raw.grant.is_some() {
             needs(&ROOT.member("grant"));
+        }
+        for (index, budget) in self.raw.budgets.iter().enumerate() {
+            let claims = signals::budget_claims(budget).into_iter().filter(|(_, claim)| claim.is_some());
+            claims.for_each(|(name, _)| needs(&ROOT.member("budgets").item(index).member(name)));
         }
     }
 

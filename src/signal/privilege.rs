@@ -2,7 +2,7 @@
 //! window, and more than the session may do in all. How fast it does so is in `fanout.rs`.
 
 use crate::{
-    facts::{Access, Actor, Tier},
+    facts::{Access, Actor, Allowance, Tier},
     signal::{Change, Kind, Scene, Signal, Signals},
 };
 
@@ -30,17 +30,22 @@ pub fn detect(scene: Scene<'_>, signals: &mut Signals) {
     }
 }
 
-/// Whether what was let through has used up a budget that this request would draw on.
+/// Whether what was let through has used up a budget that this request would draw on: one of its actor's, or its token's.
 fn over_budget(scene: Scene<'_>) -> bool {
+    let facts = scene.facts;
+    let own = scene.limits.budgets.iter().filter(|budget| budget.actor == facts.actor);
+    own.map(|budget| budget.most).chain([facts.grant.most]).any(|most| is_spent(scene, most))
+}
+
+fn is_spent(scene: Scene<'_>, most: Allowance) -> bool {
     let (facts, past) = (scene.facts, scene.baseline);
-    scene.limits.budgets.iter().filter(|budget| budget.actor == facts.actor).any(|budget| {
-        let (used, most) = match facts.action.access {
-            Access::Read => return false,
-            Access::Write | Access::Admin => (past.writes, budget.writes),
-            Access::Export => (past.exports, budget.exports),
-        };
-        most.is_some_and(|most| used >= most)
-    })
+    let (used, limit) = match facts.action.access {
+        Access::Read => (0, None),
+        Access::Write | Access::Admin => (past.writes, most.writes),
+        Access::Export => (past.exports, most.exports),
+    };
+    limit.is_some_and(|limit| used >= limit)
+        || most.targets.is_some_and(|limit| past.is_new_target(facts) && past.targets_touched() >= limit)
 }
 
 /// Requests after which a session's reach is taken for settled. A machine's first ones say what it is for.

@@ -15,8 +15,8 @@ use session_risk::engine::Engine;
 use session_risk::evidence::{Ledger, Line};
 use session_risk::facts::device::{Family, Os, Posture, UserAgent};
 use session_risk::facts::{
-    ACCESSES, ACTORS, Access, Action, Actor, Binding, Country, Device, Facts, Grant, IdentityFlaws, Location, Network,
-    NetworkKind, SessionKey, TIERS, Tier,
+    ACCESSES, ACTORS, Access, Action, Actor, Allowance, Binding, Country, Device, Facts, Grant, IdentityFlaws,
+    Location, Network, NetworkKind, SessionKey, TIERS, Tier,
 };
 use session_risk::score::LEVELS;
 use session_risk::session::{Ignored, Sanction, Session, Standing};
@@ -114,6 +114,7 @@ fn grant() -> BoxedStrategy<Grant> {
                 tool_declared,
                 outside_window,
                 window_until: inside_window.then_some(u32::MAX),
+                most: Allowance::default(),
             }
         })
         .boxed()

@@ -1,10 +1,10 @@
-//! Scenarios of what a session may do: the window of a grant, challenges that nobody answers. What raises a score is the other scenarios' business.
+//! Scenarios of what a session may do: the window of a grant, budgets that tokens state, challenges that nobody answers. What raises a score is the other scenarios' business.
 
 use super::{Expected, START, Scenario, Story};
 use serde_json::{Value, json};
 
 pub fn all() -> Vec<Scenario> {
-    vec![grant_ends(), challenge_ignored(), challenge_ignored_in_shadow()]
+    vec![grant_ends(), budgets_of_tokens(), objects_of_tokens(), challenge_ignored(), challenge_ignored_in_shadow()]
 }
 
 /// Forwarded under `allow`, and the upstream is told so many seconds; an empty text is nothing.
@@ -32,6 +32,54 @@ fn grant_ends() -> Scenario {
     story.refused("GET", "/admin/users", (403, "deny"), &[]);
     story.step("GET", "/orders/1", String::new(), told(""));
     story.token(json!({"sid": "window"})).refused("GET", "/admin/users", (403, "deny"), &[]);
+    story.told()
+}
+
+fn budgets_of_tokens() -> Scenario {
+    let mut story = Story::new(
+        "the lower of what the configuration and the token say is what a session may do",
+        json!({"budgets": [
+            {"actor": ["service"], "writes": 4, "writes_claim": "budget.writes", "exports_claim": "budget.exports"},
+        ]}),
+    );
+    let refused = (403, "deny");
+    let token = |sid: &str, budget: Value| json!({"sid": sid, "kind": "ci", "budget": budget});
+    story.home();
+    // More than the configuration gives, and nothing on exports.
+    story.token(token("generous", json!({"writes": 50}))).allowed(4, "POST", "/orders/{}");
+    story.refused("POST", "/orders/9", refused, &[]);
+    story.allowed(6, "GET", "/customers/{}/export").allowed(1, "GET", "/orders/1");
+    // Less. A renewed token counts for what it states itself, and what was done is not forgotten.
+    story.token(token("narrow", json!({"writes": 2, "exports": 1}))).allowed(2, "POST", "/orders/{}");
+    story.refused("POST", "/orders/9", refused, &[]);
+    story.allowed(1, "GET", "/customers/1/export").refused("GET", "/customers/2/export", refused, &[]);
+    story.token(token("narrow", json!({"writes": 3}))).allowed(1, "POST", "/orders/3");
+    story.refused("POST", "/orders/9", refused, &[]);
+    // What is no number allows nothing; a number beyond all counting is no limit.
+    for none in [json!("many"), json!(-1), json!("5")] {
+        story.token(token("unread", json!({"writes": none}))).refused("POST", "/orders/1", refused, &[]);
+    }
+    story.token(token("vast", json!({"writes": 1e12}))).allowed(4, "POST", "/orders/{}");
+    story.refused("POST", "/orders/9", refused, &[]);
+    // The budget is that of another actor.
+    let person = json!({"sid": "person", "budget": {"writes": 0, "exports": 0}});
+    story.token(person).allowed(6, "POST", "/orders/{}").allowed(2, "GET", "/customers/1/export");
+    story.told()
+}
+
+fn objects_of_tokens() -> Scenario {
+    let mut story = Story::new(
+        "a session touches so many different objects and no more",
+        json!({"budgets": [{"targets": 8, "targets_claim": "objects"}]}),
+    );
+    story.home().token(json!({"sid": "few", "kind": "ci", "objects": 3})).allowed(3, "GET", "/orders/{}");
+    story.refused("GET", "/orders/3", (403, "deny"), &[]).refused("POST", "/orders/4", (403, "deny"), &[]);
+    story.allowed(3, "POST", "/orders/{}").allowed(2, "GET", "/jobs/next");
+    story.token(json!({"sid": "more", "kind": "ci", "objects": 9})).allowed(8, "GET", "/orders/{}");
+    story.refused("GET", "/orders/8", (403, "deny"), &[]);
+    // More than can be told apart is no number; the configuration's holds.
+    story.token(json!({"sid": "most", "kind": "ci", "objects": 201})).allowed(8, "GET", "/orders/{}");
+    story.refused("GET", "/orders/8", (403, "deny"), &[]);
     story.told()
 }
 

@@ -4,7 +4,7 @@
 use crate::story::{CURL, FIREFOX, NEWER_FIREFOX, OLDER_FIREFOX, START, Step, at, network, object, past};
 use session_risk::facts::device::Posture;
 use session_risk::facts::{
-    Access, Actor, Binding, Facts, Grant, IdentityFlaws, Location, Network, NetworkKind, Outcome, Tier,
+    Access, Actor, Allowance, Binding, Facts, Grant, IdentityFlaws, Location, Network, NetworkKind, Outcome, Tier,
 };
 use session_risk::signal::Kind;
 
@@ -296,6 +296,23 @@ fn rules() -> Vec<Story> {
         (0..).step_by(60).zip([first, first, last]).map(request)
     };
     let (read, write, export) = (Access::Read, Access::Write, Access::Export);
+    // A service, which has no budget of its own, once more after two; its token states one.
+    let token = |access: Access, most: Allowance| {
+        let allowed = move |step: Step| step.but(|facts| facts.grant = Grant { most, ..Grant::default() });
+        spends(access, access, Actor::Service).map(allowed)
+    };
+    let of = |most: u16| Allowance { writes: Some(most), ..Allowance::default() };
+    // So many objects, and one more; for a token that states so many.
+    let objects = |most: Option<u16>, touched: u32, last: Option<u32>| {
+        let touch = move |n: u32, target: Option<u32>| {
+            at(n * 60).by(Actor::Service).but(|facts| {
+                facts.action.target = target;
+                facts.grant.most.targets = most;
+            })
+        };
+        let touched = (0..touched).map(move |n| touch(n, Some(object(n))));
+        then(touched, touch(600, last))
+    };
     vec![
         Story::of(Kind::OutOfScope, ALL, "a tool that the token does not declare", tool(Some(false)))
             .not("one that it declares", tool(Some(true)))
@@ -309,6 +326,15 @@ fn rules() -> Vec<Story> {
             .not("an export has a budget of its own", spends(write, export, Actor::Agent)),
         Story::of(Kind::WriteBudget, ALL, "a third export", spends(export, export, Actor::Agent))
             .not("a write has a budget of its own", spends(export, write, Actor::Agent)),
+        Story::of(Kind::WriteBudget, ALL, "a third write where the token states two", token(write, of(2)))
+            .not("three", token(write, of(3)))
+            .not("a number of exports", token(write, Allowance { exports: Some(0), ..Allowance::default() }))
+            .not("no number", token(write, Allowance::default())),
+        Story::of(Kind::WriteBudget, ALL, "a thirteenth object", objects(Some(12), 12, Some(object(12))))
+            .not("one touched before", objects(Some(12), 12, Some(object(3))))
+            .not("no object", objects(Some(12), 12, None))
+            .not("one more is granted", objects(Some(13), 12, Some(object(12))))
+            .not("no number", objects(None, 12, Some(object(12)))),
     ]
 }
 

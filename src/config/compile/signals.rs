@@ -2,8 +2,11 @@
 
 use super::{Compiler, ROOT};
 use crate::{
-    config::{Reported, Window},
-    facts::{ACTORS, Actor},
+    config::{
+        Reported, Stated, Window,
+        raw::{ClaimName, RawBudget},
+    },
+    facts::{ACTORS, Actor, Allowance},
     signal::{Budget, Decibans, Limits, Weights},
     time::Span,
 };
@@ -18,12 +21,31 @@ impl Compiler<'_> {
     pub(super) fn limits(&self) -> Limits {
         let mut budgets = Vec::new();
         for raw in &self.raw.budgets {
-            let (writes, exports) = (raw.writes.map(|count| count.0), raw.exports.map(|count| count.0));
-            let holds = |actor: &Actor| raw.actor.as_ref().is_none_or(|actors| actors.contains(actor));
-            let actors = ACTORS.iter().map(|(actor, _)| *actor).filter(holds);
-            budgets.extend(actors.map(|actor| Budget { actor, writes, exports }));
+            let most = Allowance {
+                writes: raw.writes.map(|count| count.0),
+                exports: raw.exports.map(|count| count.0),
+                targets: raw.targets.map(|count| count.0),
+            };
+            budgets.extend(actors(raw).map(|actor| Budget { actor, most }));
         }
         Limits { posture_stale: Span::from_minutes(self.raw.device.posture_stale_minutes.0), budgets }
+    }
+
+    /// The claims in which tokens state budgets of their own.
+    pub(super) fn stated(&mut self) -> Vec<Stated> {
+        let mut stated = Vec::new();
+        for (index, raw) in self.raw.budgets.iter().enumerate() {
+            let at = ROOT.member("budgets");
+            let at = at.item(index);
+            let mut claims = [None; 3];
+            for (slot, (name, claim)) in claims.iter_mut().zip(budget_claims(raw)) {
+                *slot = claim.as_ref().and_then(|claim| self.claim(claim, &at.member(name)));
+            }
+            if claims != [None; 3] {
+                stated.extend(actors(raw).map(|actor| Stated { actor, claims }));
+            }
+        }
+        stated
     }
 
     /// The window of a grant; `Some(None)` when none is asked for.
@@ -42,4 +64,14 @@ impl Compiler<'_> {
         let raw = self.raw.reported.as_ref()?;
         Some(Reported { words: raw.words.0.iter().map(|(word, points)| (word.clone(), points.0)).collect() })
     }
+}
+
+/// Writes, exports, targets.
+pub(super) fn budget_claims(raw: &RawBudget) -> [(&'static str, &Option<ClaimName>); 3] {
+    [("writes_claim", &raw.writes_claim), ("exports_claim", &raw.exports_claim), ("targets_claim", &raw.targets_claim)]
+}
+
+fn actors(raw: &RawBudget) -> impl Iterator<Item = Actor> {
+    let holds = |actor: &Actor| raw.actor.as_ref().is_none_or(|actors| actors.contains(actor));
+    ACTORS.iter().map(|(actor, _)| *actor).filter(holds)
 }

@@ -29,8 +29,17 @@ section! {
         actor: Option<Vec<Actor>> = None,
         /// Writes and administration; absent: any number.
         writes: Option<Count> = None,
+        /// Claim in which the token states its own number of writes. The lower of both holds.
+        writes_claim: Option<ClaimName> = None,
         /// Exports; absent: any number.
         exports: Option<Count> = None,
+        /// Claim in which the token states its own number of exports. The lower of both holds.
+        exports_claim: Option<ClaimName> = None,
+        /// Different objects touched, reads included; absent: any number. Up to a dozen never too early, above that within a
+        /// tenth or so.
+        targets: Option<Objects> = None,
+        /// Claim in which the token states its own number of objects, up to 200. The lower of both holds.
+        targets_claim: Option<ClaimName> = None,
     }
 }
 
@@ -45,6 +54,8 @@ section! {
 
 ranged! { /// A number of requests.
 pub struct Count(u16) in 0..=65_535 }
+ranged! { /// A number of objects.
+pub struct Objects(u16) in 0..=200 }
 worded! { /// A word of a report.
 pub struct Word in 1..=64, |text| if text.bytes().all(super::is_token) { Ok(()) } else { Err("a word without spaces and commas") } }
 
