@@ -14,7 +14,7 @@ use session_risk::engine::Engine;
 use session_risk::evidence::{Ledger, Line, decay};
 use session_risk::facts::{Facts, Grant, Outcome, Tier, device::Posture};
 use session_risk::score::{Level, Score, Thresholds, heal, hold};
-use session_risk::session::{Order, Session, codec};
+use session_risk::session::{Order, Session, Standing, codec};
 use session_risk::signal::{Decibans, Kind};
 use session_risk::time::{Span, Timestamp};
 use std::sync::OnceLock;
@@ -240,6 +240,21 @@ mod merge {
 
     proptest! {
         #![proptest_config(config())]
+
+        #[test]
+        fn keeps_the_larger_count_of_the_newer_challenge(a in session(), b in session(), same in any::<bool>()) {
+            let mut b = b;
+            if same {
+                b.standing.challenged = a.standing.challenged;
+            }
+            // Copies that are alike but for what was ignored are told apart too.
+            for b in [b, Session { standing: Standing { ignored: b.standing.ignored, ..a.standing }, ..a }] {
+                let [one, other] = [a, b].map(|copy| (copy.standing.challenged, copy.standing.ignored));
+                for merged in [a.merge(b), b.merge(a)] {
+                    prop_assert_eq!((merged.standing.challenged, merged.standing.ignored), one.max(other));
+                }
+            }
+        }
 
         #[test]
         fn of_copies_that_went_apart_is_commutative([a, b, _] in copies()) {

@@ -168,6 +168,35 @@ fn claims_may_come_from_dynamic_metadata() {
 }
 
 #[test]
+fn numbers_that_a_token_states_hold_from_header_and_metadata() {
+    let metadata = [
+        ("forward_payload_header: x-jwt-payload".to_owned(), "payload_in_metadata: jwt_payload".to_owned()),
+        ("{ \"header\": \"x-jwt-payload\" }".to_owned(), "{ \"metadata\": \"jwt_payload\" }".to_owned()),
+    ];
+    for (name, source) in [("numbers-header", &metadata[..0]), ("numbers-metadata", &metadata[..])] {
+        let device = "\"device\": {".to_owned();
+        let limits = r#""budgets": [{"writes_claim": "budget.writes"}], "grant": {"until": "pam.until"}, "device": {"#;
+        let replaced = source.iter().cloned().chain([(device, limits.to_owned())]).collect();
+        let gateway = start(name, &Example { replaced, ..Example::named("envoy.yaml") });
+        let mut client = gateway.client();
+        let until = gateway::identity::now() + 600;
+        let claims = serde_json::json!({"sub": "alice", "sid": name, "budget": {"writes": 2}, "pam": {"until": until}});
+        let token = format!("Bearer {}", gateway.identity.token(claims));
+        let mut ask = |method: &str, path: &str| {
+            let request = Request::new(method, path).header("authorization", &*token);
+            send(&mut client, &request.header("x-session-risk-grant-expires", "1").header("x-forwarded-for", HOME))
+        };
+        for expected in [200, 200, 403] {
+            assert_eq!(ask("POST", "/v1/orders").status, expected, "{name}");
+        }
+        let read = ask("GET", "/v1/orders");
+        assert_eq!((read.status, echoed(&read, "x-session-risk-grant-expires")), (200, None), "{name}");
+        let left = echoed(&ask("GET", "/admin/users"), "x-session-risk-grant-expires").map(|left| left.parse::<u64>());
+        assert!(matches!(left, Some(Ok(500..=600))), "{name}: {left:?}");
+    }
+}
+
+#[test]
 fn a_client_cannot_speak_for_the_filter_or_for_geoip() {
     let gateway = start("spoof", &Example::named("envoy.yaml"));
     let mut client = gateway.client();
