@@ -6,6 +6,7 @@ mod compile;
 pub mod error;
 pub mod failure;
 mod hosting;
+mod moment;
 pub mod overrides;
 pub mod raw;
 pub mod read;
@@ -60,6 +61,8 @@ pub struct Config {
     pub admin: Option<Admin>,
     /// Where the window of a just-in-time grant is, if one is needed.
     pub grant: Option<Window>,
+    /// Windows that the configuration gives itself.
+    pub given: Vec<Given>,
     /// Where tokens state how much their sessions may do.
     pub stated: Vec<Stated>,
     /// The words in which the upstream reports a session, if it does.
@@ -279,8 +282,8 @@ pub enum PostureSource {
 pub struct Window {
     /// Its start, in seconds since the epoch; `None` has begun.
     pub from: Option<ClaimId>,
-    /// Its end.
-    pub until: ClaimId,
+    /// Its end; `None` where no token states one.
+    pub until: Option<ClaimId>,
     /// Lowest tier that needs it.
     pub tier: Tier,
 }
@@ -288,8 +291,21 @@ pub struct Window {
 impl Window {
     /// Whether this claim says when it begins or ends.
     pub fn reads(&self, claim: ClaimId) -> bool {
-        self.from == Some(claim) || self.until == claim
+        self.from == Some(claim) || self.until == Some(claim)
     }
+}
+
+/// A window of a just-in-time grant for those whose token says a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The claim.
+    pub claim: ClaimId,
+    /// Its value, or an entry of it where it is a list.
+    pub value: String,
+    /// When it opens, in seconds since the epoch.
+    pub from: u32,
+    /// When it ends.
+    pub until: u32,
 }
 
 /// Where a token states how much a session of an actor may do.

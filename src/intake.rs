@@ -9,6 +9,7 @@ mod caller;
 mod choice;
 mod log;
 mod text;
+mod window;
 
 pub use cache::Cache;
 pub use call::{McpCall, call_of_body, call_of_headers, call_of_metadata, contradicts};
@@ -16,7 +17,7 @@ pub use caller::{Asker, asker, request_id};
 pub use choice::choose;
 
 use crate::{
-    config::{ActorRule, ClaimId, ClientAddress, Config, Payload, PostureSource, Source, SourceWord, Window},
+    config::{ActorRule, ClaimId, ClientAddress, Config, Payload, PostureSource, Source, SourceWord},
     facts::{
         Access, Action, Actor, Binding, ConfigId, Country, Device, Facts, Grant, IdentityFlaws, Location, Network,
         NetworkKind, SessionKey, Tier, client,
@@ -372,12 +373,6 @@ impl Reader<'_, '_> {
             window_until,
             most: self.allowance(actor),
         }
-    }
-
-    /// When the window that the token states ends, if it is open. What cannot be read as a time opens nothing.
-    fn open_until(&self, window: Window, now: Timestamp) -> Option<u32> {
-        let begun = window.from.is_none_or(|claim| self.seconds(claim).is_some_and(|from| from <= now.seconds()));
-        self.seconds(window.until).filter(|until| begun && now.seconds() < *until)
     }
 
     fn action(&self, target: &Target<'_>, call: Option<&McpCall>) -> (Action, u64) {

@@ -558,6 +558,25 @@ fn a_budget_that_tokens_state_needs_a_payload_and_a_claim_to_read_it_from() {
         &format!(r#"{payload}, "budgets": [{{"writes_claim": "budget..writes"}}]"#),
         &["budgets[0].writes_claim: a claim name is empty"],
     );
+    for nobody in [
+        r#"{"tier": "critical"}"#,
+        r#"{"from": "pam.from", "given": [{"claim": "sub", "is": "a", "until": "2026-11-25T08:00:00Z"}]}"#,
+    ] {
+        says(
+            &format!(r#"{payload}, "grant": {nobody}"#),
+            &["grant: nobody can have a grant; state the claim `until`, or windows in `given`"],
+        );
+    }
+    says(
+        &format!(r#"{payload}, "grant": {{"given": [{{"claim": "sub", "is": "a", "until": "tomorrow"}}]}}"#),
+        &["grant.given[0].until: expected a moment in UTC such as `2026-11-25T08:00:00Z`, found `tomorrow`"],
+    );
+    says(
+        &format!(
+            r#"{payload}, "grant": {{"given": [{{"claim": "sub", "is": "a", "from": "2026-11-25T08:00:00Z", "until": "2026-11-25T08:00:00Z"}}]}}"#
+        ),
+        &["grant.given[0].until: a window ends after it opens"],
+    );
     says(r#""budgets": [{"targets": 201}]"#, &["budgets[0].targets: expected a whole number in 0..=200, found `201`"]);
     let config =
         accepted(&format!(r#"{payload}, "budgets": [{{"targets": 200, "writes_claim": "w"}}, {{"exports": 0}}]"#));

@@ -93,10 +93,23 @@ fn the_table_of_the_manual_is_what_the_code_says() {
     assert!(MANUAL.contains(&table), "src/manual/enforcement.md must hold this table:\n{table}");
 }
 
+/// The first configuration below a heading of the manual.
+fn example(heading: &str) -> Config {
+    let section = MANUAL.split(heading).nth(1).unwrap();
+    let block = section.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    Config::from_json(block.as_bytes()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn the_example_of_just_in_time_access_can_be_used() {
+    let config = example("# Just-in-time access\n");
+    assert!(config.grant.is_some_and(|window| window.from.is_some() && window.until.is_some()));
+    assert_eq!(config.given.iter().map(|given| given.value.as_str()).collect::<Vec<_>>(), ["on-call", "ci-deploy"]);
+}
+
 #[test]
 fn the_example_of_an_approval_can_be_used() {
-    let block = MANUAL.split("```json\n").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
-    let config = Config::from_json(block.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    let config = example("# Approval\n");
     let rule = &config.engine.rules[0];
     assert_eq!(rule.then, Action::Approval);
     assert!(rule.approval_url.as_ref().is_some_and(|url| url.contains("{session}") && url.contains("{tool}")));

@@ -61,6 +61,7 @@ impl<'a> Compiler<'a> {
         let thresholds = self.thresholds();
         let weights = self.weights();
         let grant = self.grant();
+        let given = self.given();
         let stated = self.stated();
         let session = self.session();
         let network = self.network();
@@ -100,6 +101,7 @@ impl<'a> Compiler<'a> {
             step_up,
             admin,
             grant: grant?,
+            given: given?,
             stated,
             reported: self.reported(),
             table: TableSettings {

@@ -16,7 +16,7 @@ use crate::{
 use super::error::ConfigError;
 
 mod signals;
-pub use signals::{Count, RawBudget, RawGrant, RawReported, RawWeights, RawWords, Word};
+pub use signals::{Count, Moment, RawBudget, RawGiven, RawGrant, RawReported, RawWeights, RawWords, Word};
 
 /// Reads a configuration without compiling it.
 ///

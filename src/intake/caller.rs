@@ -54,7 +54,7 @@ impl super::Reader<'_, '_> {
     }
 
     /// A claim that is a list of words, also where metadata brings it with its framing.
-    fn lists(&self, claim: Option<ClaimId>, wanted: &str) -> bool {
+    pub(super) fn lists(&self, claim: Option<ClaimId>, wanted: &str) -> bool {
         let words = claim.and_then(|claim| self.text(claim)).unwrap_or_default();
         words.split(|letter: char| letter.is_ascii_control() || letter == ' ').any(|word| word == wanted)
     }

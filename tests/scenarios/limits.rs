@@ -4,7 +4,14 @@ use super::{Expected, START, Scenario, Story};
 use serde_json::{Value, json};
 
 pub fn all() -> Vec<Scenario> {
-    vec![grant_ends(), budgets_of_tokens(), objects_of_tokens(), challenge_ignored(), challenge_ignored_in_shadow()]
+    vec![
+        grant_ends(),
+        grant_given(),
+        budgets_of_tokens(),
+        objects_of_tokens(),
+        challenge_ignored(),
+        challenge_ignored_in_shadow(),
+    ]
 }
 
 /// Forwarded under `allow`, and the upstream is told so many seconds; an empty text is nothing.
@@ -32,6 +39,33 @@ fn grant_ends() -> Scenario {
     story.refused("GET", "/admin/users", (403, "deny"), &[]);
     story.step("GET", "/orders/1", String::new(), told(""));
     story.token(json!({"sid": "window"})).refused("GET", "/admin/users", (403, "deny"), &[]);
+    story.told()
+}
+
+fn grant_given() -> Scenario {
+    let start = START / 1000;
+    // So many seconds after the story's start, as the configuration writes it.
+    let moment = |seconds: u64| format!("2027-01-15T08:{:02}:{:02}Z", seconds / 60, seconds % 60);
+    let mut story = Story::new(
+        "a window that the configuration gives opens and ends, for those whose token says what it asks",
+        json!({"grant": {"until": "pam.until", "given": [
+            {"claim": "sub", "is": "alice", "from": moment(10), "until": moment(60)},
+            {"claim": "groups", "is": "on-call", "until": moment(100)},
+        ]}}),
+    );
+    story.scenario.timeless = false;
+    story.home().token(json!({"sid": "given", "sub": "alice"}));
+    let refused = (403, "deny");
+    story.refused("GET", "/admin/users", refused, &[]);
+    story.wait(10).step("GET", "/admin/users", String::new(), told("48"));
+    // Of several that are open the last one counts.
+    story.token(json!({"sid": "given", "sub": "alice", "groups": ["staff", "on-call"]}));
+    story.step("GET", "/admin/users", String::new(), told("86"));
+    story.token(json!({"sid": "given", "sub": "alice", "pam": {"until": start + 200}}));
+    story.step("GET", "/admin/users", String::new(), told("184"));
+    story.wait(60).token(json!({"sid": "given", "sub": "alice"})).refused("GET", "/admin/users", refused, &[]);
+    story.token(json!({"sid": "other", "sub": "bob", "groups": "staff on-call-not"}));
+    story.refused("GET", "/admin/users", refused, &[]);
     story.told()
 }
 

@@ -3,8 +3,8 @@
 use super::{Compiler, ROOT};
 use crate::{
     config::{
-        Reported, Stated, Window,
-        raw::{ClaimName, RawBudget},
+        Given, Reported, Stated, Window, moment,
+        raw::{ClaimName, Moment, RawBudget},
     },
     facts::{ACTORS, Actor, Allowance},
     signal::{Budget, Decibans, Limits, Weights},
@@ -56,8 +56,41 @@ impl Compiler<'_> {
             None => None,
             Some(name) => Some(self.claim(name, &at.member("from"))?),
         };
-        let until = self.claim(&raw.until, &at.member("until"))?;
+        let until = match &raw.until {
+            None => None,
+            Some(name) => Some(self.claim(name, &at.member("until"))?),
+        };
+        // Windows that could not be read are reported already.
+        let none = raw.given.is_empty() && !self.problems.touch(&at.member("given"));
+        if until.is_none() && (from.is_some() || none) {
+            let message = "nobody can have a grant; state the claim `until`, or windows in `given`";
+            self.problems.add(&at, message.to_owned());
+            return None;
+        }
         Some(Some(Window { from, until, tier: raw.tier }))
+    }
+
+    /// The windows that the configuration gives itself.
+    pub(super) fn given(&mut self) -> Option<Vec<Given>> {
+        let Some(raw) = &self.raw.grant else { return Some(Vec::new()) };
+        let at = ROOT.member("grant");
+        let at = at.member("given");
+        let mut all = Vec::new();
+        for (index, one) in raw.given.iter().enumerate() {
+            let at = at.item(index);
+            let seconds = |moment: &Moment| moment::seconds(&moment.0).unwrap_or(0);
+            let (from, until) = (one.from.as_ref().map_or(0, seconds), seconds(&one.until));
+            if until <= from {
+                self.problems.add(&at.member("until"), "a window ends after it opens".to_owned());
+            }
+            all.push(Given {
+                claim: self.claim(&one.claim, &at.member("claim"))?,
+                value: one.is.0.clone(),
+                from,
+                until,
+            });
+        }
+        Some(all)
     }
 
     pub(super) fn reported(&self) -> Option<Reported> {

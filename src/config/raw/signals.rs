@@ -2,23 +2,40 @@
 
 use super::super::{
     error::{Path, Problems},
+    moment,
     read::{self, Field, Json, ranged, section, worded},
 };
-use super::{ClaimName, Weight};
+use super::{ClaimName, ClaimText, Weight};
 use crate::{
     facts::{Actor, Tier},
     signal::{CATALOGUE, Kind},
 };
 
 section! {
-    /// Just-in-time grants: requests of a tier need a window that the verified token states and that is open.
+    /// Just-in-time grants: requests of a tier need a window that is open, by the verified token or by this configuration.
     pub struct RawGrant {
-        /// Claim with the start of the window, in seconds since the epoch. Absent: it is open from the beginning.
+        /// Claim with the start of the token's window, in seconds since the epoch. Absent: it is open from the beginning.
         from: Option<ClaimName> = None,
-        /// Claim with its end, in seconds since the epoch. A token without it has no window.
-        until: ClaimName,
+        /// Claim with its end, in seconds since the epoch. A token without it states no window.
+        until: Option<ClaimName> = None,
+        /// Windows for those whose token says a thing.
+        given: Vec<RawGiven> = Vec::new(),
         /// Requests of this tier or a higher one need it.
         tier: Tier = Tier::Sensitive,
+    }
+}
+
+section! {
+    /// A window that the configuration gives.
+    pub struct RawGiven {
+        /// Claim of the verified token.
+        claim: ClaimName,
+        /// Its value, or an entry of it where it is a list.
+        is: ClaimText,
+        /// When the window opens: `2026-11-25T08:00:00Z`, always in UTC. Absent: it is open from the beginning.
+        from: Option<Moment> = None,
+        /// When it ends.
+        until: Moment,
     }
 }
 
@@ -56,6 +73,8 @@ ranged! { /// A number of requests.
 pub struct Count(u16) in 0..=65_535 }
 ranged! { /// A number of objects.
 pub struct Objects(u16) in 0..=200 }
+worded! { /// A moment in UTC, such as `2026-11-25T08:00:00Z`.
+pub struct Moment in 1..=64, |text| if moment::seconds(text).is_some() { Ok(()) } else { Err("a moment in UTC such as `2026-11-25T08:00:00Z`") } }
 worded! { /// A word of a report.
 pub struct Word in 1..=64, |text| if text.bytes().all(super::is_token) { Ok(()) } else { Err("a word without spaces and commas") } }
 
