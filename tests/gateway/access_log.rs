@@ -19,7 +19,7 @@ impl AccessLog {
 
     /// The line of a request, waiting for Envoy to write it.
     pub fn line(&self, request_id: &str) -> Option<Value> {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let found = self.lines().into_iter().rev().find(|line| line["request_id"] == request_id);
             if found.is_some() || Instant::now() > deadline {
