@@ -236,20 +236,12 @@ fn intake(criterion: &mut Criterion) {
     let with = |more: (&'static str, &'static str)| serialise(&[&common[..], &[more]].concat());
     let (jwt, api_key) =
         (with(("x-jwt-payload", payload)), with(("x-api-key", "live_0123456789abcdef0123456789abcdef")));
-    let read = |blob: &[u8]| {
+    let mut cache = Cache::default();
+    let mut read = |blob: &[u8]| {
         let headers = config.names.pick(pairs(blob));
         let target = Target::find(&config, &headers);
         let mut property = |path: &[&str]| (path == ["source", "address"]).then(|| b"203.0.113.9:51423".to_vec());
-        intake::read(
-            &config,
-            &mut Cache::default(),
-            &headers,
-            &target,
-            None,
-            &mut property,
-            Timestamp::from_seconds(START),
-        )
-        .facts
+        intake::read(&config, &mut cache, &headers, &target, None, &mut property, Timestamp::from_seconds(START)).facts
     };
     let facts = read(&jwt).unwrap();
     assert!(facts.verified && facts.grant.auth_time == Some(START) && facts.network.asn == Some(3320));
