@@ -69,8 +69,10 @@ pub const IGNORED_SLOTS: u32 = 8;
 pub const CACHED_TEXTS: usize = 256;
 /// Longest of them in bytes: with it 128 KiB are the most that a worker holds of each.
 pub const CACHED_TEXT_BYTES: usize = 512;
-/// Token payloads whose claims one worker keeps read; some 500 bytes each.
+/// Token payloads whose claims one worker keeps read.
 pub const CACHED_PAYLOADS: usize = 1024;
+/// Longest of them as it comes, in base64: with it the claims' texts are 3 MiB at most. Longer ones are read every time.
+pub const CACHED_PAYLOAD_BYTES: usize = 4096;
 
 /// Updates that lost the compare-and-swap and wait for the next tick.
 pub const PENDING_UPDATES: usize = 1024;

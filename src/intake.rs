@@ -147,8 +147,8 @@ impl Reader<'_, '_> {
             None => {}
             Some(Payload::Header(id)) => {
                 let Some(value) = self.headers.value(*id) else { return };
-                let digest = self.config.digest.digest(Role::Payload, &[value]);
-                let claims = self.cache.claims(digest, || claims_of(value, &session.claims));
+                let key = &self.config.digest;
+                let claims = self.cache.claims(key, value, || claims_of(value, &session.claims));
                 self.payload = claims.is_some();
                 self.malformed |= claims.is_none();
                 self.claims = claims.unwrap_or_default();

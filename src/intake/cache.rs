@@ -4,8 +4,12 @@
 
 use super::ClaimValue;
 use crate::{
-    bounds::{CACHED_PAYLOADS, CACHED_TEXT_BYTES, CACHED_TEXTS},
-    facts::{ConfigId, device::UserAgent},
+    bounds::{CACHED_PAYLOAD_BYTES, CACHED_PAYLOADS, CACHED_TEXT_BYTES, CACHED_TEXTS},
+    facts::{
+        ConfigId,
+        device::UserAgent,
+        digest::{DigestKey, Role},
+    },
 };
 use std::sync::Arc;
 
@@ -28,8 +32,18 @@ impl Cache {
         self.config = config;
     }
 
-    /// The claims of the payload with this digest: read now unless they were before. What cannot be read is not kept.
-    pub(super) fn claims(&mut self, digest: [u8; 16], read: impl FnOnce() -> Option<Claims>) -> Option<Claims> {
+    /// The claims of a payload: read now unless they were before. What cannot be read is not kept, nor what is long: whoever
+    /// sends it must not fill the worker's memory, or have it digested first.
+    pub(super) fn claims(
+        &mut self,
+        key: &DigestKey,
+        payload: &[u8],
+        read: impl FnOnce() -> Option<Claims>,
+    ) -> Option<Claims> {
+        if payload.len() > CACHED_PAYLOAD_BYTES {
+            return read();
+        }
+        let digest = key.digest(Role::Payload, &[payload]);
         let [a, b, ..] = digest;
         let place = usize::from(u16::from_le_bytes([a, b])) % CACHED_PAYLOADS;
         if let Some(Some((config, known, claims))) = self.payloads.get(place)
@@ -125,19 +139,34 @@ mod tests {
 
     #[test]
     fn a_payload_is_read_once_and_a_broken_one_every_time() {
-        let mut cache = Cache::default();
+        let (mut cache, key) = (Cache::default(), DigestKey::new(b"a secret of a test"));
         let claims = |number| Claims::from([Some(ClaimValue::Number(number))]);
-        assert!(cache.claims([1; 16], || None).is_none());
-        assert_eq!(cache.claims([1; 16], || Some(claims(1))), Some(claims(1)));
-        assert_eq!(cache.claims([1; 16], || None), Some(claims(1)));
-        // The same place, another payload.
-        let mut other = [1; 16];
-        other[15] = 2;
-        assert_eq!(cache.claims(other, || Some(claims(2))), Some(claims(2)));
-        assert!(cache.claims([1; 16], || None).is_none());
+        assert!(cache.claims(&key, b"one", || None).is_none());
+        assert_eq!(cache.claims(&key, b"one", || Some(claims(1))), Some(claims(1)));
+        assert_eq!(cache.claims(&key, b"one", || None), Some(claims(1)));
         // Another configuration wants other claims.
-        assert_eq!(cache.claims(other, || Some(claims(2))), Some(claims(2)));
         cache.under(ConfigId(1));
-        assert_eq!(cache.claims(other, || Some(claims(3))), Some(claims(3)));
+        assert!(cache.claims(&key, b"one", || None).is_none());
+        assert_eq!(cache.claims(&key, b"one", || Some(claims(3))), Some(claims(3)));
+        // Far more payloads than places: most have taken over another's.
+        for number in 0..3_000i64 {
+            let payload = number.to_le_bytes();
+            assert_eq!(cache.claims(&key, &payload, || Some(claims(number))), Some(claims(number)));
+            assert_eq!(cache.claims(&key, &payload, || None), Some(claims(number)));
+        }
+        assert_eq!(cache.payloads.len(), CACHED_PAYLOADS);
+    }
+
+    #[test]
+    fn a_long_payload_is_not_kept() {
+        let (mut cache, key) = (Cache::default(), DigestKey::new(b"a secret of a test"));
+        let claims = Claims::from([Some(ClaimValue::Number(1))]);
+        let longest = vec![b'a'; CACHED_PAYLOAD_BYTES];
+        let longer = vec![b'a'; CACHED_PAYLOAD_BYTES + 1];
+        for payload in [&longest, &longer] {
+            assert_eq!(cache.claims(&key, payload, || Some(Claims::clone(&claims))), Some(Claims::clone(&claims)));
+        }
+        assert!(cache.claims(&key, &longest, || None).is_some());
+        assert!(cache.claims(&key, &longer, || None).is_none());
     }
 }
